@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// The running totals in whole microjoules, per zone and consumer. Totals never go back, and per
+// zone total = consumers + ended + other + idle holds after every charge. The ledger knows nothing
+// of counters or time; the meter feeds it. A consumer that ends is either kept under its key, so
+// that it goes on when it comes back (a VM), or folded into `ended` (a process).
+#pragma once
+
+#include "common/accounting/attribution.hpp"
+#include "common/accounting/consumer.hpp"
+#include "common/energy/zone.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace wattvisor {
+
+// What is written down of one zone.
+struct ZoneTotals {
+    Zone zone;
+    std::uint64_t total_uj = 0;
+    std::uint64_t folded_uj = 0; // of consumers that were forgotten
+    std::uint64_t other_uj = 0;
+    std::uint64_t idle_uj = 0;
+    std::int64_t other_carry = 0;
+};
+
+struct Account {
+    std::uint64_t id = 0;
+    ConsumerPtr consumer;
+    bool listed = false;                 // there at the last tick
+    std::vector<std::uint64_t> total_uj; // per zone of the ledger
+    std::vector<std::int64_t> carry;
+    std::chrono::nanoseconds cpu_time{0};          // as of the last tick, on the source's count
+    std::chrono::system_clock::time_point ended{}; // when it was last listed, for keeping it
+};
+
+// CPU time of one account within a tick.
+struct AccountUse {
+    Account* account;
+    std::uint64_t cpu_ns;
+};
+
+// Who is charged when nothing ran at all.
+enum class Residual {
+    idle,  // a machine of its own
+    other, // a VM: its energy is what the host measured, so something of it ran
+};
+
+class Ledger {
+public:
+    explicit Ledger(Residual residual) : residual_(residual) {}
+
+    // The index of the zone, which is added when it is new. A zone keeps its index for ever.
+    std::size_t zone_index(const Zone& zone);
+
+    // The account of the consumer, which is opened when it is new.
+    Account& open(const ConsumerPtr& consumer);
+
+    // Splits the energy of one zone among `uses` and `other_ns` by CPU time, exactly. Returns what
+    // was charged per use, in their order.
+    std::vector<std::uint64_t> charge(std::size_t zone, std::uint64_t energy_uj,
+                                      const std::vector<AccountUse>& uses, std::uint64_t other_ns);
+
+    // Marks the accounts in use as listed and all others as ended; forgets those that ended before
+    // `keep_since` and folds their totals into `ended`.
+    void close_unlisted(const std::vector<AccountUse>& listed,
+                        std::chrono::system_clock::time_point now,
+                        std::chrono::system_clock::time_point keep_since);
+
+    [[nodiscard]] const std::vector<ZoneTotals>& zones() const { return zones_; }
+    [[nodiscard]] const std::map<std::uint64_t, Account>& accounts() const { return accounts_; }
+
+    // Microjoules of the zone that belong to consumers which are not listed now.
+    [[nodiscard]] std::uint64_t ended_uj(std::size_t zone) const;
+
+    // How far the sum of all parts is from the total, over all zones. Anything but 0 is a bug.
+    [[nodiscard]] std::uint64_t conservation_error_uj() const;
+
+    // Puts back what ledger_file read. Only on an empty ledger.
+    void restore(std::vector<ZoneTotals> zones, std::vector<Account> accounts);
+
+private:
+    void forget(const Account& account);
+
+    Residual residual_;
+    std::vector<ZoneTotals> zones_;
+    std::map<std::uint64_t, Account> accounts_; // by id: in the order of their opening
+    std::unordered_map<std::string, std::uint64_t> id_of_key_;
+    std::uint64_t next_id_ = 1; // 0 is `other`
+};
+
+} // namespace wattvisor

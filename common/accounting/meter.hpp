@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// One tick: takes a reading of the energy source and one of the consumers, charges the energy in
+// between to whom it belongs, and makes the snapshot. Time is a parameter. Owned and called by one
+// thread; the snapshots that it hands out may be read by any.
+#pragma once
+
+#include "common/accounting/ledger.hpp"
+#include "common/accounting/snapshot.hpp"
+#include "common/base/error.hpp"
+#include "common/energy/energy_source.hpp"
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+namespace wattvisor {
+
+struct MeterOptions {
+    std::string epoch;                      // names this run; see make_epoch()
+    std::chrono::nanoseconds interval{0};   // as configured
+    std::chrono::nanoseconds keep_ended{0}; // how long consumers that ended keep their account
+};
+
+// When a tick takes place, on both clocks of this machine.
+struct TickTime {
+    std::chrono::nanoseconds monotonic{0};
+    std::chrono::system_clock::time_point wall{};
+    std::uint64_t ticks = 0;
+    std::uint64_t ticks_skipped = 0;
+};
+
+class Meter {
+public:
+    Meter(MeterOptions options, Ledger ledger);
+
+    // One tick over both sources. Without a new measurement nothing is charged and the snapshot
+    // before stays valid; once the source is silent for too long, power is absent from it.
+    [[nodiscard]] SnapshotPtr tick(const TickTime& time, EnergySource& energy,
+                                   ConsumerSource& consumers);
+
+    [[nodiscard]] const Ledger& ledger() const { return ledger_; }
+
+private:
+    struct CounterState {
+        std::optional<std::uint64_t> last_uj;
+        std::uint64_t wraps = 0;
+        std::uint64_t resets = 0;
+        std::string problem; // of the last reading
+        std::uint64_t delta_uj = 0;
+        bool is_listed = false;   // the source has such a zone
+        bool was_read = false;    // at the measurement before
+        bool is_measured = false; // the delta covers exactly the time between the last two samples
+    };
+
+    [[nodiscard]] SnapshotPtr measure(const TickTime& time, const EnergySample& sample,
+                                      const UsageSample& usage);
+    [[nodiscard]] SnapshotPtr hold(const TickTime& time, std::string problem);
+    [[nodiscard]] bool is_new(const EnergySample& sample) const;
+    void read_counters(const EnergySample& sample);
+    [[nodiscard]] std::vector<AccountUse> read_usage(const UsageSample& usage);
+    [[nodiscard]] std::uint64_t other_time(const UsageSample& usage,
+                                           const std::vector<AccountUse>& uses);
+    [[nodiscard]] std::shared_ptr<Snapshot> new_snapshot(const TickTime& time) const;
+    void fill_zones(Snapshot& snapshot) const;
+    void fill_consumers(Snapshot& snapshot, const std::vector<AccountUse>& uses,
+                        const std::vector<std::uint64_t>& charged_uj) const;
+    [[nodiscard]] std::optional<std::chrono::nanoseconds>
+    measured_interval(const EnergySample& sample) const;
+    [[nodiscard]] std::chrono::nanoseconds patience() const;
+
+    MeterOptions options_;
+    Ledger ledger_;
+    std::vector<CounterState> counters_; // per zone of the ledger
+    std::optional<std::chrono::nanoseconds> began_;
+    std::optional<std::chrono::nanoseconds> fresh_at_; // when the last new sample came
+    std::optional<std::chrono::nanoseconds> last_busy_;
+    std::chrono::nanoseconds busy_debt_{0}; // consumers' time that /proc/stat did not show yet
+    std::string sample_epoch_;
+    std::uint64_t sample_sequence_ = 0;
+    std::chrono::nanoseconds sample_time_{0};
+    std::chrono::nanoseconds source_interval_{0};
+    std::optional<std::chrono::nanoseconds> measured_;
+    std::uint64_t sequence_ = 0;
+    bool estimated_ = false;
+    SnapshotPtr last_;
+};
+
+// A random name for a run, 16 hexadecimal digits.
+[[nodiscard]] std::string make_epoch();
+
+} // namespace wattvisor

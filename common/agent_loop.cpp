@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "common/agent_loop.hpp"
+
+#include "common/cli/safe_text.hpp"
+
+#include <boost/system/error_code.hpp>
+#include <spdlog/spdlog.h>
+
+#include <csignal>
+#include <exception>
+#include <sys/resource.h>
+#include <utility>
+
+namespace wattvisor {
+
+AgentLoop::AgentLoop(boost::asio::io_context& io, Meter& meter, EnergySource& energy,
+                     ConsumerSource& consumers, std::chrono::nanoseconds interval)
+    : io_(io), signals_(io, SIGINT, SIGTERM), meter_(meter), energy_(energy), consumers_(consumers),
+      sampler_(io, interval, [this](const TickTime& time) { tick(time); }) {}
+
+void AgentLoop::run() {
+    // A scraper or a pager that goes away must not end the agent.
+    std::signal(SIGPIPE, SIG_IGN); // NOLINT(cert-err33-c): SIG_IGN is always accepted
+    signals_.async_wait([this](const boost::system::error_code& error, int signal) {
+        if (!error) {
+            spdlog::info("stopping on signal {}", signal);
+            stop();
+        }
+    });
+    sampler_.start();
+    io_.run();
+}
+
+void AgentLoop::stop() {
+    io_.stop();
+}
+
+void AgentLoop::tick(const TickTime& time) {
+    const SnapshotPtr snapshot = meter_.tick(time, energy_, consumers_);
+    log_changes(*snapshot);
+    for (Sink* sink : sinks_) {
+        hand_over(*sink, snapshot);
+    }
+}
+
+// One exporter that fails stops no other, and is tried again at the next tick.
+void AgentLoop::hand_over(Sink& sink, const SnapshotPtr& snapshot) {
+    std::string problem;
+    try {
+        sink.publish(snapshot);
+    } catch (const std::exception& error) {
+        problem = error.what();
+    }
+    std::string& known = sink_problems_[&sink];
+    if (!problem.empty() && problem != known) {
+        spdlog::error("an exporter failed: {}", printable(problem));
+    }
+    known = std::move(problem);
+}
+
+void AgentLoop::log_changes(const Snapshot& snapshot) {
+    if (snapshot.source_up != was_up_ || snapshot.source_problem != logged_problem_) {
+        if (snapshot.source_up) {
+            spdlog::info("energy arrives from {} zones", snapshot.zones.size());
+        } else {
+            spdlog::warn("no power is known: {}", printable(snapshot.source_problem));
+        }
+        was_up_ = snapshot.source_up;
+        logged_problem_ = snapshot.source_problem;
+    }
+    for (const ZoneAccount& account : snapshot.zones) {
+        std::string& known = zone_problems_[account.zone.id];
+        if (known == account.problem) {
+            continue;
+        }
+        known = account.problem;
+        if (account.problem.empty()) {
+            spdlog::info("zone {} can be read again", account.zone.id);
+        } else {
+            spdlog::warn("zone {} is left out: {}", account.zone.id, printable(account.problem));
+        }
+    }
+}
+
+void raise_open_file_limit() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        ::setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+} // namespace wattvisor

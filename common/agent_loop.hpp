@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// What both agents do all day: on each tick take a measurement and hand the snapshot to the sinks,
+// until SIGINT or SIGTERM. Logs what changes, not what stays. One thread runs it all.
+#pragma once
+
+#include "common/accounting/meter.hpp"
+#include "common/export/sink.hpp"
+#include "common/sampler.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+
+#include <chrono>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace wattvisor {
+
+class AgentLoop {
+public:
+    // The sources are the caller's and outlive the loop.
+    AgentLoop(boost::asio::io_context& io, Meter& meter, EnergySource& energy,
+              ConsumerSource& consumers, std::chrono::nanoseconds interval);
+
+    // In the order in which they are called. The sink outlives the loop.
+    void add_sink(Sink& sink) { sinks_.push_back(&sink); }
+
+    // Returns when a signal came or stop() was called.
+    void run();
+    void stop();
+
+private:
+    void tick(const TickTime& time);
+    void hand_over(Sink& sink, const SnapshotPtr& snapshot);
+    void log_changes(const Snapshot& snapshot);
+
+    boost::asio::io_context& io_;
+    boost::asio::signal_set signals_;
+    Meter& meter_;
+    EnergySource& energy_;
+    ConsumerSource& consumers_;
+    Sampler sampler_;
+    std::vector<Sink*> sinks_;
+    bool was_up_ = false;
+    std::string logged_problem_;
+    std::map<std::string, std::string> zone_problems_; // by zone id
+    std::map<Sink*, std::string> sink_problems_;
+};
+
+// Lifts the limit of open files to what the system allows: one descriptor watches one process.
+void raise_open_file_limit();
+
+} // namespace wattvisor

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// The command line that both agents have in common: global options, and the options of each
+// exporter's subcommand. Spellings of all Scaphandre versions are taken where they do not clash.
+// Called by main only, before anything runs. The option structs are filled while CLI11 parses, so
+// they must outlive the CLI::App; nothing here reads a file or logs.
+#pragma once
+
+#include "common/base/error.hpp"
+
+#include <CLI/App.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <iosfwd>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace wattvisor {
+
+enum class Agent { host, guest };
+
+struct GlobalOptions {
+    unsigned verbosity = 0; // how often -v was given
+    bool no_header = false;
+    std::string sensor = "powercap_rapl";
+    bool vm = false; // guest only: read the share instead of this machine's counters
+    std::filesystem::path proc = "/proc";
+    std::filesystem::path sys = "/sys";
+    std::optional<std::filesystem::path> powercap; // see powercap_folder()
+    std::chrono::nanoseconds interval = std::chrono::seconds(1);
+    std::vector<std::string> notices; // sentences for the log: options taken but without effect
+};
+
+struct StdoutOptions {
+    std::optional<std::chrono::nanoseconds> timeout = std::chrono::seconds(10); // absent: forever
+    std::chrono::nanoseconds step = std::chrono::seconds(2);
+    unsigned processes = 5;
+    bool qemu = false;
+
+    // How often to measure: a time that is shorter than a step still gets one report.
+    [[nodiscard]] std::chrono::nanoseconds interval() const {
+        return timeout && *timeout < step ? *timeout : step;
+    }
+};
+
+struct PrometheusOptions {
+    std::string address = "::";
+    std::uint16_t port = 8080;
+    std::string suffix = "metrics"; // without the slash in front
+    bool qemu = false;
+    std::size_t cmdline_limit = 4096; // bytes of the cmdline label; 0 leaves the label out
+};
+
+void add_global_options(CLI::App& app, GlobalOptions& options, Agent agent);
+
+// These add a subcommand, with its help and an example, and return it. Global options are taken
+// behind the subcommand's name too, where a letter does not mean something else there.
+CLI::App* add_stdout_command(CLI::App& app, StdoutOptions& options);
+CLI::App* add_prometheus_command(CLI::App& app, PrometheusOptions& options);
+
+// The folder of counters to read: --powercap; else with --vm the value of the environment variable
+// SCAPHANDRE_POWERCAP_PATH (null or empty when unset), else /var/scaphandre; else
+// SYS/class/powercap.
+[[nodiscard]] std::filesystem::path powercap_folder(const GlobalOptions& options,
+                                                    const char* scaphandre_powercap_path);
+
+// Parses, and answers --help and --version on `out` and mistakes on `err`. Returns the exit code
+// where the program ends here: 0 after a help text, kExitConfiguration after a mistake.
+[[nodiscard]] std::optional<int> parse_command_line(CLI::App& app, int argc,
+                                                    const char* const* argv, std::ostream& out,
+                                                    std::ostream& err);
+
+} // namespace wattvisor

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// The RAPL sensor: reads a tree that looks like the kernel's powercap class folder, in its flat
+// view (Documentation/power/powercap/powercap.rst). Reads the kernel's own tree on a host, and
+// inside a VM the one that a host agent wrote, ours or Scaphandre's, which has no names and no
+// ranges. Counters stay open between ticks. Never writes, never blocks on what lies in the folder.
+#pragma once
+
+#include "common/base/file_descriptor.hpp"
+#include "common/energy/energy_source.hpp"
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace wattvisor {
+
+// "intel-rapl:0" or "intel-rapl:0:1": the numbers in a zone folder's name.
+struct ZoneFolder {
+    unsigned parent = 0;
+    bool is_subzone = false;
+    unsigned child = 0;
+};
+
+// Other control types give no value: intel-rapl-mmio repeats intel-rapl, dtpm is something else.
+[[nodiscard]] std::optional<ZoneFolder> parse_zone_folder(std::string_view folder);
+
+// The kind that a zone's name stands for: "package-0", "package-1-die-0", "core", "uncore", "dram",
+// "psys". Other names give no value. The socket is in the name of a package only.
+[[nodiscard]] std::optional<ZoneKind> parse_zone_kind(std::string_view name);
+[[nodiscard]] std::optional<unsigned> parse_package_number(std::string_view name);
+
+// The zones of a class folder, sorted by id. Zones that lack a name get the one their place
+// implies. Throws nothing; an unreadable folder is an error with a hint for a person.
+[[nodiscard]] Result<ZoneList> discover_zones(const std::filesystem::path& class_folder);
+
+class PowercapSource final : public EnergySource {
+public:
+    explicit PowercapSource(std::filesystem::path class_folder);
+
+    // Looks for the zones at the first call, and again whenever none could be read or all stood
+    // still for long: what is behind the open files may have been replaced.
+    [[nodiscard]] Result<EnergySample> read(std::chrono::nanoseconds now) override;
+
+private:
+    struct Counter {
+        std::filesystem::path path;
+        FileDescriptor fd;
+        std::optional<std::uint64_t> last_uj;
+    };
+    [[nodiscard]] Result<bool> open_zones();
+    [[nodiscard]] Result<std::uint64_t> read_counter(Counter& counter);
+
+    std::filesystem::path class_folder_;
+    ZoneListPtr zones_;
+    std::vector<Counter> counters_;
+    std::string buffer_;
+    std::uint64_t sequence_ = 0;
+    unsigned still_reads_ = 0;
+};
+
+} // namespace wattvisor

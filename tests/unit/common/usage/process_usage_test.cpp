@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "common/usage/process_usage.hpp"
+#include "tests/support/fake_tree.hpp"
+#include "tests/unit/common/usage/live_child.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <unistd.h>
+
+namespace wattvisor {
+namespace {
+
+using test::FakeTree;
+using test::LiveChild;
+
+namespace fs = std::filesystem;
+
+const ConsumerUsage* find(const UsageSample& sample, pid_t pid) {
+    const auto found =
+        std::find_if(sample.consumers.begin(), sample.consumers.end(),
+                     [pid](const ConsumerUsage& used) { return used.consumer->pid == pid; });
+    return found == sample.consumers.end() ? nullptr : &*found;
+}
+
+// CPU time in clock ticks, or nothing where the process is not listed.
+std::optional<std::int64_t> ticks_of(const UsageSample& sample, pid_t pid) {
+    const ConsumerUsage* used = find(sample, pid);
+    return used == nullptr ? std::nullopt : std::optional(used->cpu_time / clock_tick());
+}
+
+class FakeProc : public testing::Test {
+protected:
+    void show(pid_t pid, int ticks, int start = 500, const std::string& comm = "worker",
+              std::uint64_t flags = 4'194'304) const {
+        tree.file("proc/" + std::to_string(pid) + "/stat",
+                  std::to_string(pid) + " (" + comm + ") S 1 1 1 -1 -1 " + std::to_string(flags) +
+                      " 0 0 0 0 " + std::to_string(ticks) + " 0 0 0 20 0 1 0 " +
+                      std::to_string(start) + " 0 0\n");
+        tree.file("proc/" + std::to_string(pid) + "/cmdline", comm + std::string("\0-x\0", 4));
+    }
+    void show_busy(int ticks) const {
+        tree.file("proc/stat", "cpu  " + std::to_string(ticks) + " 0 0 0 0 0 0 0 0 0\n");
+    }
+    [[nodiscard]] fs::path root() const { return tree.root() / "proc"; }
+
+    FakeTree tree;
+    ProcessUsage usage{tree.root() / "proc"};
+};
+
+TEST(ProcessUsage, MeasuresALiveProcess) {
+    LiveChild child;
+    ProcessUsage usage("/proc");
+    const auto before_burning = child.burn();
+    const auto first = usage.collect();
+    ASSERT_NE(find(first, child.pid()), nullptr);
+    EXPECT_EQ(find(first, child.pid())->cpu_time.count(), 0) << "the past is nobody's bill";
+    const auto used = child.burn() - before_burning;
+    const auto second = usage.collect();
+    ASSERT_NE(find(second, child.pid()), nullptr);
+    const auto measured = find(second, child.pid())->cpu_time;
+    EXPECT_NEAR(static_cast<double>(measured.count()) / static_cast<double>(used.count()), 1.0,
+                0.1);
+    EXPECT_GT(second.busy_time.value(), first.busy_time.value());
+}
+
+TEST(ProcessUsage, ChargesAllTheTimeOfAProcessThatWasBornLater) {
+    ProcessUsage usage("/proc");
+    (void)usage.collect();
+    LiveChild child;
+    const auto used = child.burn();
+    const auto sample = usage.collect();
+    ASSERT_NE(find(sample, child.pid()), nullptr);
+    const auto measured = find(sample, child.pid())->cpu_time;
+    EXPECT_NEAR(static_cast<double>(measured.count()) / static_cast<double>(used.count()), 1.0,
+                0.1);
+}
+
+TEST(ProcessUsage, LeavesOutAProcessThatEnded) {
+    LiveChild child;
+    const pid_t pid = child.pid();
+    ProcessUsage usage("/proc");
+    EXPECT_NE(find(usage.collect(), pid), nullptr);
+    child.die();
+    EXPECT_EQ(find(usage.collect(), pid), nullptr) << "a zombie";
+    child.end();
+    EXPECT_EQ(find(usage.collect(), pid), nullptr);
+}
+
+// A shell forks and then turns into the program: the first look sees the shell.
+TEST(ProcessUsage, PicksUpTheNameOfTheProgramThatAProcessBecame) {
+    LiveChild child;
+    ProcessUsage usage("/proc");
+    const auto before = usage.collect();
+    const std::string own_name = read_pid_stat("/proc/self")->comm;
+    ASSERT_NE(find(before, child.pid()), nullptr);
+    EXPECT_EQ(find(before, child.pid())->consumer->exe, own_name);
+    child.become_cat();
+    const auto after = usage.collect();
+    ASSERT_NE(find(after, child.pid()), nullptr);
+    const Consumer& cat = *find(after, child.pid())->consumer;
+    EXPECT_EQ(cat.exe, "cat");
+    EXPECT_EQ(cat.name, "cat");
+    EXPECT_EQ(cat.cmdline, "cat-");
+    EXPECT_EQ(cat.key, find(before, child.pid())->consumer->key) << "it is the same consumer";
+}
+
+TEST(ProcessUsage, FindsItself) {
+    ProcessUsage usage("/proc");
+    const auto sample = usage.collect();
+    ASSERT_NE(find(sample, ::getpid()), nullptr);
+    EXPECT_EQ(find(sample, ::getpid())->consumer->kind, ConsumerKind::process);
+}
+
+TEST_F(FakeProc, DescribesAProcess) {
+    show(12, 100, 777, "na)me x");
+    const auto sample = usage.collect();
+    ASSERT_NE(find(sample, 12), nullptr);
+    const Consumer& process = *find(sample, 12)->consumer;
+    EXPECT_EQ(process.kind, ConsumerKind::process);
+    EXPECT_EQ(process.key, "12:777");
+    EXPECT_EQ(process.name, "na)me x");
+    EXPECT_EQ(process.exe, "na)me x");
+    EXPECT_EQ(process.cmdline, "na)me x-x");
+    EXPECT_EQ(process.pid, 12);
+}
+
+TEST_F(FakeProc, CountsFromTheFirstLook) {
+    show(12, 1000);
+    show_busy(9000);
+    EXPECT_EQ(ticks_of(usage.collect(), 12), 0);
+    show(12, 1030);
+    show_busy(9042);
+    const auto sample = usage.collect();
+    EXPECT_EQ(ticks_of(sample, 12), 30);
+    EXPECT_EQ(sample.busy_time.value() / clock_tick(), 42);
+}
+
+TEST_F(FakeProc, CountsAProcessThatAppearsLaterFromItsBirth) {
+    (void)usage.collect();
+    show(12, 30);
+    EXPECT_EQ(ticks_of(usage.collect(), 12), 30);
+}
+
+TEST_F(FakeProc, ReadsOnlyWhatIsNamedLikeAProcess) {
+    show(12, 1);
+    tree.file("proc/self/stat", "12 (x) S\n");
+    tree.file("proc/12a/stat", "x");
+    tree.file("proc/-5/stat", "x");
+    tree.file("proc/0/stat", "x");
+    tree.file("proc/99999999999999/stat", "x");
+    EXPECT_EQ(usage.collect().consumers.size(), 1U);
+}
+
+TEST_F(FakeProc, LeavesKernelThreadsToOther) {
+    show(2, 1000, 0, "kthreadd", 0x00200000 | 0x40);
+    show(12, 1000);
+    for (int i = 0; i < 3; ++i) {
+        EXPECT_EQ(usage.collect().consumers.size(), 1U);
+    }
+}
+
+TEST_F(FakeProc, TakesAReusedPidForANewProcess) {
+    show(12, 1000, 500, "old");
+    (void)usage.collect();
+    show(12, 7, 900, "new");
+    const auto sample = usage.collect();
+    ASSERT_EQ(sample.consumers.size(), 1U);
+    EXPECT_EQ(sample.consumers[0].consumer->key, "12:900");
+    EXPECT_EQ(sample.consumers[0].consumer->name, "new");
+    EXPECT_EQ(ticks_of(sample, 12), 7);
+}
+
+// Kepler: one /proc/1/exe that may not be read, and the whole refresh failed, tick after tick.
+TEST_F(FakeProc, LosesOnlyTheProcessThatCannotBeRead) {
+    show(12, 100);
+    tree.folder("proc/13");
+    tree.file("proc/14/stat", "garbage");
+    tree.folder("proc/15/stat");
+    EXPECT_EQ(usage.collect().consumers.size(), 1U);
+    show(12, 110);
+    const auto sample = usage.collect();
+    EXPECT_EQ(sample.consumers.size(), 1U);
+    EXPECT_EQ(ticks_of(sample, 12), 10);
+}
+
+TEST_F(FakeProc, ListsAProcessWhoseArgumentsCannotBeRead) {
+    show(12, 100);
+    fs::remove(root() / "12/cmdline");
+    const auto sample = usage.collect();
+    ASSERT_EQ(sample.consumers.size(), 1U);
+    EXPECT_EQ(sample.consumers[0].consumer->cmdline, "");
+}
+
+// A consumer that is left out of one sample is counted from 0 in the next: all of its time since it
+// was first seen would be charged a second time, to that one tick.
+TEST_F(FakeProc, KeepsTheLastTimeOfAProcessThatCannotBeReadJustNow) {
+    show(12, 100);
+    (void)usage.collect();
+    show(12, 150);
+    EXPECT_EQ(ticks_of(usage.collect(), 12), 50);
+    tree.file("proc/12/stat", "");
+    EXPECT_EQ(ticks_of(usage.collect(), 12), 50);
+    show(12, 160);
+    EXPECT_EQ(ticks_of(usage.collect(), 12), 60);
+}
+
+// Out of file descriptors, for instance. Everybody would be taken for new-born at the next look.
+TEST_F(FakeProc, KeepsAllTimesWhenTheListOfProcessesCannotBeRead) {
+    show(12, 100);
+    show(13, 100);
+    (void)usage.collect();
+    show(12, 150);
+    EXPECT_EQ(ticks_of(usage.collect(), 12), 50);
+    fs::rename(root(), tree.root() / "away");
+    const auto without = usage.collect();
+    EXPECT_EQ(ticks_of(without, 12), 50);
+    EXPECT_EQ(ticks_of(without, 13), 0);
+    fs::rename(tree.root() / "away", root());
+    show(12, 160);
+    EXPECT_EQ(ticks_of(usage.collect(), 12), 60);
+}
+
+// What was there and could not be opened was not born since: its past is not this tick's.
+TEST_F(FakeProc, CountsAProcessThatCouldNotBeOpenedFromWhenItCould) {
+    show(12, 100'000);
+    tree.file("proc/12/stat", "");
+    (void)usage.collect();
+    (void)usage.collect();
+    show(12, 100'000);
+    EXPECT_EQ(ticks_of(usage.collect(), 12), 0);
+    show(12, 100'007);
+    EXPECT_EQ(ticks_of(usage.collect(), 12), 7);
+}
+
+TEST_F(FakeProc, ForgetsAProcessThatIsNoLongerListed) {
+    show(12, 100);
+    (void)usage.collect();
+    fs::remove_all(root() / "12");
+    EXPECT_TRUE(usage.collect().consumers.empty());
+    show(12, 30, 900);
+    EXPECT_EQ(ticks_of(usage.collect(), 12), 30) << "another process, charged from its birth";
+}
+
+TEST_F(FakeProc, HasNoBusyTimeWhenItCannotBeRead) {
+    show_busy(100);
+    (void)usage.collect();
+    show_busy(150);
+    EXPECT_EQ(usage.collect().busy_time.value() / clock_tick(), 50);
+    tree.file("proc/stat", "");
+    EXPECT_EQ(usage.collect().busy_time, std::nullopt);
+    show_busy(170);
+    EXPECT_EQ(usage.collect().busy_time.value() / clock_tick(), 70);
+}
+
+// The first reading of busy time that succeeds must not be everything since boot.
+TEST_F(FakeProc, DoesNotTakeBusyTimeSinceBootForOneTick) {
+    EXPECT_EQ(usage.collect().busy_time, std::nullopt);
+    show_busy(1'000'000);
+    EXPECT_EQ(usage.collect().busy_time.value().count(), 0);
+}
+
+TEST_F(FakeProc, LooksForANewNameSoonAfterBirthAndSeldomLater) {
+    show(12, 1, 500, "sh");
+    EXPECT_EQ(usage.collect().consumers[0].consumer->name, "sh");
+    show(12, 1, 500, "java");
+    EXPECT_EQ(usage.collect().consumers[0].consumer->name, "java");
+    (void)usage.collect();
+    show(12, 1, 500, "renamed");
+    EXPECT_EQ(usage.collect().consumers[0].consumer->name, "java");
+    std::string name;
+    for (int i = 0; i < 60; ++i) {
+        name = usage.collect().consumers[0].consumer->name;
+    }
+    EXPECT_EQ(name, "renamed");
+}
+
+TEST_F(FakeProc, KeepsTheConsumerThatItHandedOutWhileNothingChanges) {
+    show(12, 1);
+    const auto first = usage.collect();
+    const auto second = usage.collect();
+    EXPECT_EQ(first.consumers[0].consumer, second.consumers[0].consumer);
+}
+
+} // namespace
+} // namespace wattvisor
