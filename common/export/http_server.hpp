@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// A small web server for one page of metrics. It runs entirely on the thread that runs the
+// io_context, and answers with what the handler returns, so the handler must be quick and must not
+// wait. Whatever a client does (stalls, floods, sends rubbish), it costs that client its
+// connection and nobody else anything: sizes, times and the number of connections are limited.
+// Serves no file, takes no path from a request, and logs nothing that a client sent.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace wattvisor {
+
+struct HttpServerState;
+
+struct HttpServerOptions {
+    std::string address = "::"; // "::" is every address of both kinds, IPv4 and IPv6
+    std::uint16_t port = 8080;  // 0: any free one, see HttpServer::port()
+    std::string suffix = "metrics";
+    std::string title = "Wattvisor";
+    std::size_t max_connections = 64;
+    // For one request to arrive whole, and for its answer to be taken.
+    std::chrono::nanoseconds request_timeout = std::chrono::seconds(10);
+    // Between requests; longer than the minute that Prometheus waits by default.
+    std::chrono::nanoseconds idle_timeout = std::chrono::seconds(75);
+    // After an error in accepting, such as too many open files.
+    std::chrono::nanoseconds accept_pause = std::chrono::milliseconds(500);
+};
+
+class HttpServer final {
+public:
+    // Returns the text of the page. If it throws, the client gets a 500 and the server goes on.
+    using Handler = std::function<std::string()>;
+
+    HttpServer(boost::asio::io_context& context, HttpServerOptions options, Handler handler);
+    HttpServer(const HttpServer&) = delete;
+    HttpServer& operator=(const HttpServer&) = delete;
+    ~HttpServer(); // stops
+
+    // Binds and listens; throws StartError. Clients are served once the context runs.
+    void start();
+    [[nodiscard]] std::uint16_t port() const; // after start()
+    [[nodiscard]] std::string where() const;  // "[::]:8080", after start()
+    [[nodiscard]] std::size_t connections() const;
+    // Closes the port and every connection. On the context's thread, or when it does not run.
+    void stop();
+
+private:
+    std::shared_ptr<HttpServerState>
+        state_; // shared with the connections, which end a little later
+};
+
+} // namespace wattvisor

@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+// Scaphandre's metrics, to the letter: dashboards and alerts of its users depend on each name.
+#include "common/export/label_list.hpp"
+#include "common/export/metrics.hpp"
+
+#include <algorithm>
+#include <tuple>
+
+namespace wattvisor {
+namespace {
+
+// A socket, or a domain (a part) of one, as Scaphandre knows them. Processors of several dies have
+// more than one zone per socket and name; one series each may exist, so those are added up.
+struct Part {
+    std::string_view domain_name; // empty for the socket itself
+    std::uint64_t domain_id = 0;
+    unsigned socket = 0;
+    std::uint64_t total_uj = 0;
+    std::optional<std::uint64_t> power_uw;
+    std::uint64_t records = 0;
+
+    [[nodiscard]] auto identity() const { return std::tie(domain_name, domain_id, socket); }
+};
+
+bool is_domain(ZoneKind kind) {
+    return kind == ZoneKind::core || kind == ZoneKind::uncore || kind == ZoneKind::dram;
+}
+
+// "intel-rapl:0:1" is domain 1.
+std::uint64_t last_number(std::string_view zone_id) {
+    std::uint64_t value = 0;
+    const std::size_t begin = zone_id.find_last_not_of("0123456789") + 1;
+    std::from_chars(zone_id.data() + begin, zone_id.data() + zone_id.size(), value);
+    return value;
+}
+
+// How many readings power can be derived from: Scaphandre keeps records, Wattvisor the last two.
+std::uint64_t records_of(const ZoneAccount& account) {
+    if (account.power_uw) {
+        return 2;
+    }
+    return account.readable ? 1 : 0;
+}
+
+Part part_of(const ZoneAccount& account) {
+    Part part{{}, 0, account.zone.socket, account.total_uj, account.power_uw, records_of(account)};
+    if (is_domain(account.zone.kind)) {
+        part.domain_name = account.zone.name;
+        part.domain_id = last_number(account.zone.id);
+    }
+    return part;
+}
+
+void add_part(std::vector<Part>& parts, const Part& part) {
+    const auto same = std::find_if(parts.begin(), parts.end(), [&](const Part& other) {
+        return other.identity() == part.identity();
+    });
+    if (same == parts.end()) {
+        parts.push_back(part);
+        return;
+    }
+    same->total_uj += part.total_uj;
+    // A sum with a part missing would be a wrong number that looks right.
+    same->power_uw = same->power_uw && part.power_uw
+                         ? std::optional(*same->power_uw + *part.power_uw)
+                         : std::nullopt;
+    same->records = std::min(same->records, part.records);
+}
+
+struct Parts {
+    std::vector<Part> sockets;
+    std::vector<Part> domains;
+};
+
+Parts collect_parts(const Snapshot& snapshot) {
+    Parts parts;
+    for (const ZoneAccount& account : snapshot.zones) {
+        if (account.zone.kind == ZoneKind::package) {
+            add_part(parts.sockets, part_of(account));
+        } else if (is_domain(account.zone.kind)) {
+            add_part(parts.domains, part_of(account));
+        }
+    }
+    return parts;
+}
+
+void write_host(const Snapshot& snapshot, MetricSink& sink) {
+    if (const auto power = snapshot.power_uw(); snapshot.source_up && power) {
+        sink.single("scaph_host_power_microwatts",
+                    "Power measurement on the whole host, in microwatts", MetricType::gauge,
+                    MetricValue::integer(*power));
+    }
+    if (snapshot.zones.empty()) {
+        return;
+    }
+    sink.single("scaph_host_energy_microjoules",
+                "Energy measurement for the whole host, in microjoules", MetricType::counter,
+                MetricValue::integer(snapshot.energy_uj()));
+    const auto time =
+        std::chrono::duration_cast<std::chrono::milliseconds>(snapshot.wall.time_since_epoch());
+    if (time.count() > 0) {
+        sink.single("scaph_host_energy_timestamp_seconds",
+                    "Timestamp in seconds when host_energy_microjoules has been computed",
+                    MetricType::counter,
+                    MetricValue::decimal(static_cast<std::uint64_t>(time.count()), 3));
+    }
+}
+
+void write_sockets(const Snapshot& snapshot, const std::vector<Part>& sockets, MetricSink& sink) {
+    sink.family("scaph_socket_power_microwatts",
+                "Power measurement relative to a CPU socket, in microwatts", MetricType::gauge);
+    for (const Part& part : sockets) {
+        if (snapshot.source_up && part.power_uw) {
+            const NumberText socket(part.socket);
+            const Label label{"socket_id", socket.view()};
+            sink.sample({&label, 1}, MetricValue::integer(*part.power_uw));
+        }
+    }
+    sink.family("scaph_socket_energy_microjoules",
+                "Energy measurement relative to a CPU socket, in microjoules", MetricType::counter);
+    for (const Part& part : sockets) {
+        const NumberText socket(part.socket);
+        const Label label{"socket_id", socket.view()};
+        sink.sample({&label, 1}, MetricValue::integer(part.total_uj));
+    }
+}
+
+void write_domain(const Part& part, std::uint64_t value, MetricSink& sink) {
+    const NumberText id(part.domain_id);
+    const NumberText socket(part.socket);
+    LabelList labels;
+    labels.add_name("domain_name", part.domain_name);
+    labels.add("domain_id", id.view());
+    labels.add("socket_id", socket.view());
+    sink.sample(labels.view(), MetricValue::integer(value));
+}
+
+void write_domains(const Snapshot& snapshot, const std::vector<Part>& domains, MetricSink& sink) {
+    sink.family("scaph_domain_power_microwatts",
+                "Power measurement relative to a RAPL domain, in microwatts", MetricType::gauge);
+    for (const Part& part : domains) {
+        if (snapshot.source_up && part.power_uw) {
+            write_domain(part, *part.power_uw, sink);
+        }
+    }
+    sink.family("scaph_domain_energy_microjoules",
+                "Energy measurement relative to a RAPL domain, in microjoules",
+                MetricType::counter);
+    for (const Part& part : domains) {
+        write_domain(part, part.total_uj, sink);
+    }
+}
+
+// Processes, and virtual machines as the QEMU process that each of them is on the host.
+void write_processes(const Snapshot& snapshot, const MetricOptions& options, MetricSink& sink) {
+    if (!snapshot.source_up) {
+        return;
+    }
+    sink.family("scaph_process_power_consumption_microwatts",
+                "Power consumption due to the process, measured on at the topology level, in "
+                "microwatts",
+                MetricType::gauge);
+    for (const ConsumerAccount& account : snapshot.consumers) {
+        const Consumer& consumer = *account.consumer;
+        if (consumer.pid <= 0 || !account.power_uw) {
+            continue;
+        }
+        const NumberText pid(static_cast<std::uint64_t>(consumer.pid));
+        LabelList labels;
+        add_process_labels(labels, consumer, pid, options.cmdline_limit);
+        if (options.qemu && consumer.kind == ConsumerKind::vm) {
+            labels.add_name("vmname", consumer.name);
+        }
+        sink.sample(labels.view(), MetricValue::integer(*account.power_uw));
+    }
+}
+
+void write_self(const MetricOptions& options, const SelfStats& self, MetricSink& sink) {
+    constexpr auto kGauge = MetricType::gauge;
+    sink.single("scaph_self_version", "Version number of the agent, represented as a float", kGauge,
+                version_value(options.version));
+    if (self.cpu_percent) {
+        sink.single("scaph_self_cpu_usage_percent",
+                    "CPU time used by the agent, in percent of all CPUs of the machine", kGauge,
+                    MetricValue::real(*self.cpu_percent));
+    }
+    if (self.memory) {
+        sink.single("scaph_self_mem_total_program_size", "Total program size, measured in pages",
+                    kGauge, MetricValue::integer(self.memory->total));
+        sink.single("scaph_self_mem_resident_set_size", "Resident set size, measured in pages",
+                    kGauge, MetricValue::integer(self.memory->resident));
+        sink.single("scaph_self_mem_shared_resident_size",
+                    "Number of resident shared pages (i.e., backed by a file)", kGauge,
+                    MetricValue::integer(self.memory->shared));
+    }
+}
+
+void write_socket_records(const std::vector<Part>& sockets, std::uint64_t cpu_samples,
+                          MetricSink& sink) {
+    sink.family("scaph_self_socket_stats_nb", "Number of CPU time samples kept for each socket",
+                MetricType::gauge);
+    for (const Part& part : sockets) {
+        const NumberText socket(part.socket);
+        const Label label{"socket_id", socket.view()};
+        sink.sample({&label, 1}, MetricValue::integer(cpu_samples));
+    }
+    sink.family("scaph_self_socket_records_nb",
+                "Number of energy consumption records kept for each socket", MetricType::gauge);
+    for (const Part& part : sockets) {
+        const NumberText socket(part.socket);
+        const Label label{"socket_id", socket.view()};
+        sink.sample({&label, 1}, MetricValue::integer(part.records));
+    }
+}
+
+// What is kept to measure with: the last sample, and the one before once there was one.
+void write_records(const Snapshot& snapshot, const Parts& parts, MetricSink& sink) {
+    const std::uint64_t first = snapshot.sequence > 0 ? 1 : 0;
+    const std::uint64_t samples = first + (snapshot.measured ? 1 : 0);
+    const std::uint64_t records = snapshot.source_up && snapshot.power_uw() ? 2 : first;
+    sink.single("scaph_self_topo_stats_nb", "Number of CPU time samples kept for the host",
+                MetricType::gauge, MetricValue::integer(samples));
+    sink.single("scaph_self_topo_records_nb",
+                "Number of energy consumption records kept for the host", MetricType::gauge,
+                MetricValue::integer(records));
+    sink.single("scaph_self_topo_procs_nb", "Number of processes monitored by the agent",
+                MetricType::gauge, MetricValue::integer(snapshot.consumers.size()));
+    write_socket_records(parts.sockets, samples, sink);
+    sink.family("scaph_self_domain_records_nb",
+                "Number of energy consumption records kept for a RAPL domain", MetricType::gauge);
+    for (std::size_t i = 0; i < parts.domains.size(); ++i) {
+        const Part& part = parts.domains[i];
+        const auto same_labels = [&](const Part& other) {
+            return other.socket == part.socket && other.domain_name == part.domain_name;
+        };
+        // These labels lack the id: of domains that share a name on a socket the first one speaks.
+        const auto end = parts.domains.begin() + static_cast<std::ptrdiff_t>(i);
+        if (std::any_of(parts.domains.begin(), end, same_labels)) {
+            continue;
+        }
+        const NumberText socket(part.socket);
+        LabelList labels;
+        labels.add("socket_id", socket.view());
+        labels.add_name("rapl_domain_name", part.domain_name);
+        sink.sample(labels.view(), MetricValue::integer(part.records));
+    }
+}
+
+} // namespace
+
+MetricValue version_value(std::string_view version) {
+    std::uint64_t digits = 0;
+    unsigned decimals = 0;
+    bool behind_point = false;
+    for (const char c : version) {
+        if (c == '.') {
+            behind_point = true;
+        } else if (c >= '0' && c <= '9' && decimals < 9) {
+            digits = digits * 10 + static_cast<std::uint64_t>(c - '0');
+            decimals += behind_point ? 1 : 0;
+        } else {
+            break; // "-rc1" and the like
+        }
+    }
+    return MetricValue::decimal(digits, decimals);
+}
+
+void write_scaph_metrics(const Snapshot& snapshot, const MetricOptions& options,
+                         const SelfStats& self, MetricSink& sink) {
+    const Parts parts = collect_parts(snapshot);
+    write_host(snapshot, sink);
+    write_sockets(snapshot, parts.sockets, sink);
+    write_domains(snapshot, parts.domains, sink);
+    write_processes(snapshot, options, sink);
+    write_self(options, self, sink);
+    write_records(snapshot, parts, sink);
+}
+
+} // namespace wattvisor
