@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "host-agent/agent.hpp"
+
+#include "common/agent_loop.hpp"
+#include "common/cli/safe_text.hpp"
+#include "common/energy/powercap.hpp"
+#include "common/export/prometheus_sink.hpp"
+#include "common/export/stdout_sink.hpp"
+#include "host-agent/host_metrics.hpp"
+#include "host-agent/ledger_keeper.hpp"
+#include "host-agent/libvirt_watcher.hpp"
+#include "host-agent/qemu_pid_file.hpp"
+#include "host-agent/run_folder.hpp"
+#include "host-agent/share_publisher.hpp"
+#include "host-agent/share_tidier.hpp"
+#include "host-agent/vm_usage.hpp"
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/system/error_code.hpp>
+#include <spdlog/spdlog.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+
+namespace wattvisor::host {
+
+namespace {
+
+// A host without readable counters has nothing to offer: better to say so at once.
+void check_counters(PowercapSource& energy) {
+    if (const auto sample = energy.read({}); !sample) {
+        throw StartError(sample.error().message());
+    }
+}
+
+WatcherSettings watcher_settings(const LibvirtSettings& libvirt) {
+    WatcherSettings settings;
+    settings.uri = libvirt.uri;
+    settings.run_dir = qemu_run_dir(libvirt.uri, libvirt.run_dir, std::getenv("XDG_RUNTIME_DIR"),
+                                    std::getenv("HOME"));
+    settings.reconcile = libvirt.reconcile;
+    return settings;
+}
+
+// What is known of the VMs, on the Asio thread.
+struct Vms {
+    bool publishes;
+    VmList list;
+    VmUsage usage;
+    SharePublisher shares;
+
+    void update(VmList fresh) {
+        if (fresh.connected != list.connected || fresh.problem != list.problem) {
+            if (fresh.connected) {
+                spdlog::info("libvirt answers: {} VMs run", fresh.vms.size());
+            } else {
+                spdlog::warn("{}", printable(fresh.problem));
+            }
+        }
+        list = std::move(fresh);
+        usage.update(list.vms);
+        shares.update(list.vms);
+    }
+
+    // An agent that publishes nothing knows nothing of shares.
+    [[nodiscard]] std::vector<SharePublisher::Status> share_status() const {
+        return publishes ? shares.status() : std::vector<SharePublisher::Status>();
+    }
+};
+
+// Calls the tidier every so often; ends with the io_context.
+class Tidying {
+public:
+    Tidying(boost::asio::io_context& io, const HostConfig& config, const Vms& vms,
+            const LibvirtWatcher& watcher)
+        : timer_(io), tidier_(config.shares), vms_(vms), watcher_(watcher),
+          patience_(3 * config.libvirt.reconcile + std::chrono::seconds(5)) {
+        wait();
+    }
+
+private:
+    void wait() {
+        timer_.expires_after(std::chrono::seconds(10));
+        timer_.async_wait([this](const boost::system::error_code& error) {
+            if (!error) {
+                tidy(std::chrono::steady_clock::now());
+                wait();
+            }
+        });
+    }
+
+    // While libvirt hangs the connection stands and the last list stays: it proves nothing.
+    void tidy(std::chrono::steady_clock::time_point now) {
+        VmList list = vms_.list;
+        list.connected = list.connected && now - watcher_.last_answer() < patience_;
+        tidier_.tidy(list, now);
+    }
+
+    boost::asio::steady_timer timer_;
+    ShareTidier tidier_;
+    const Vms& vms_;
+    const LibvirtWatcher& watcher_;
+    std::chrono::nanoseconds patience_;
+};
+
+// Leaves without unwinding: the libvirt thread is stuck in a call and may still use what it has.
+[[noreturn]] void leave_at_once() {
+    spdlog::warn("libvirt does not let go of its thread: leaving it behind");
+    spdlog::shutdown();
+    std::quick_exit(kExitOk);
+}
+
+} // namespace
+
+void run_agent(const AgentPlan& plan) {
+    const HostConfig& config = plan.config;
+    boost::asio::io_context io(1); // one thread: every handler below may touch everything
+    PowercapSource energy(config.roots.powercap);
+    check_counters(energy);
+
+    FileDescriptor lock;
+    if (plan.publishes) {
+        lock = lock_run_folder(config.shares.run_dir);
+    }
+    Meter meter({make_epoch(), config.interval, config.ledger.keep_ended},
+                plan.publishes ? load_ledger(config.ledger.file) : Ledger(Residual::idle));
+    Vms vms{plan.publishes,
+            {},
+            VmUsage(config.roots.proc),
+            SharePublisher(config.shares, config.share_layout)};
+    AgentLoop loop(io, meter, energy, vms.usage, config.interval);
+
+    LedgerKeeper ledger_keeper(meter, config.ledger.file);
+    if (plan.publishes) {
+        loop.add_sink(ledger_keeper);
+        loop.add_sink(vms.shares);
+    }
+    LibvirtWatcher watcher(watcher_settings(config.libvirt), [&io, &vms](VmList list) {
+        boost::asio::post(
+            io, [&vms, list = std::move(list)]() mutable { vms.update(std::move(list)); });
+    });
+    std::optional<Tidying> tidying;
+    if (plan.publishes) {
+        tidying.emplace(io, config, vms, watcher);
+    }
+    std::vector<std::unique_ptr<Sink>> exporters;
+    for (const ExporterSettings& exporter : config.exporters) {
+        exporters.push_back(std::make_unique<PrometheusSink>(
+            io, std::get<PrometheusOptions>(exporter), [&vms, &watcher](MetricSink& sink) {
+                write_host_metrics(vms.list, watcher.last_answer(), vms.share_status(), sink);
+            }));
+    }
+    if (plan.terminal) {
+        exporters.push_back(std::make_unique<StdoutSink>(*plan.terminal, plan.with_header, stdout,
+                                                         [&loop] { loop.stop(); }));
+    }
+    for (const auto& exporter : exporters) {
+        loop.add_sink(*exporter);
+    }
+
+    watcher.start();
+    loop.run();
+    if (!watcher.stop()) {
+        leave_at_once();
+    }
+}
+
+} // namespace wattvisor::host

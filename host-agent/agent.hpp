@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// The host agent put together: RAPL counters, the VMs that libvirt knows, the ledger, the shares
+// and the exporters. Two threads: this one runs everything, the watcher's one talks to libvirt.
+#pragma once
+
+#include "common/cli/cli_options.hpp"
+#include "host-agent/config.hpp"
+
+#include <optional>
+
+namespace wattvisor::host {
+
+struct AgentPlan {
+    HostConfig config;
+    bool publishes = false;                // writes shares and the ledger
+    std::optional<StdoutOptions> terminal; // prints reports
+    bool with_header = true;
+};
+
+// Runs until a signal, or until the terminal's time is over. Throws StartError.
+void run_agent(const AgentPlan& plan);
+
+} // namespace wattvisor::host

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "host-agent/domain_lister.hpp"
+
+#include "common/cli/safe_text.hpp"
+#include "host-agent/qemu_pid_file.hpp"
+#include "virtiofs/domain_xml.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <functional>
+#include <utility>
+
+namespace wattvisor::host {
+
+namespace {
+
+// Each VM is looked at anew every so many rounds, and not all in the same one.
+constexpr std::size_t kRoundsPerRefresh = 60;
+
+// By UUID and not by place in libvirt's list, which comes out of a hash table in any order.
+std::size_t turn_of(const std::string& uuid) {
+    return std::hash<std::string>{}(uuid) % kRoundsPerRefresh;
+}
+
+} // namespace
+
+Result<std::vector<Vm>> DomainLister::list(virConnectPtr connection) {
+    const auto domains = list_domains(connection, VIR_CONNECT_LIST_DOMAINS_ACTIVE);
+    if (!domains) {
+        return domains.error();
+    }
+    std::map<std::string, Vm> active;
+    std::set<std::string> unread;
+    for (const DomainHandle& domain : *domains) {
+        Vm seen;
+        seen.uuid = domain_uuid(domain.get());
+        seen.name = domain_name(domain.get());
+        seen.libvirt_id = static_cast<int>(virDomainGetID(domain.get()));
+        if (seen.uuid.empty()) {
+            continue;
+        }
+        const auto known = known_.find(seen.uuid);
+        const bool is_known = known != known_.end() && !is_outdated(known->second, seen);
+        if (is_known) {
+            seen = std::move(known->second);
+        } else if (!describe(domain.get(), seen)) {
+            // What was known of this start of the VM stands until it can be read again.
+            if (known != known_.end() && known->second.libvirt_id == seen.libvirt_id) {
+                seen = known->second;
+            }
+            unread.insert(seen.uuid);
+        }
+        // Not there yet right after the start; without QEMU's driver it never is.
+        if (seen.pid == 0) {
+            const auto pid = read_qemu_pid(run_dir_, seen.name);
+            seen.pid = pid ? *pid : 0;
+        }
+        active.insert_or_assign(seen.uuid, std::move(seen));
+    }
+    known_ = std::move(active);
+    outdated_ = std::move(unread);
+    std::erase_if(complained_, [this](const std::string& uuid) { return !known_.contains(uuid); });
+    ++round_;
+    std::vector<Vm> vms;
+    vms.reserve(known_.size());
+    for (const auto& [uuid, vm] : known_) {
+        vms.push_back(vm);
+    }
+    return vms;
+}
+
+bool DomainLister::is_outdated(const Vm& known, const Vm& seen) const {
+    return known.libvirt_id != seen.libvirt_id || known.name != seen.name ||
+           outdated_.contains(seen.uuid) || turn_of(seen.uuid) == round_ % kRoundsPerRefresh;
+}
+
+// A VM that cannot be read is listed with what its handle says: its energy is measured all the
+// same once its process is known.
+bool DomainLister::describe(virDomainPtr domain, Vm& vm) {
+    const auto text = domain_xml_text(domain, 0);
+    if (!text) {
+        // Ended since it was listed: the next list does not have it.
+        if (text.error().severity == Severity::gone) {
+            return true;
+        }
+        note_problem(vm.uuid, text.error());
+        return false;
+    }
+    const auto xml = parse_domain(*text);
+    if (!xml) {
+        note_problem(vm.uuid, xml.error());
+        return false;
+    }
+    complained_.erase(vm.uuid);
+    vm.title = xml->title;
+    vm.vcpus = xml->vcpus;
+    vm.enrolled = !xml->share_source.empty();
+    vm.share_source = xml->share_source;
+    vm.shared_memory = xml->shared_memory;
+    return true;
+}
+
+void DomainLister::note_problem(const std::string& uuid, const Error& error) {
+    if (complained_.insert(uuid).second) {
+        spdlog::warn("VM {}: its title, vCPUs and share are unknown: {}", uuid,
+                     printable(error.message()));
+    }
+}
+
+} // namespace wattvisor::host

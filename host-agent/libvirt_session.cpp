@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "host-agent/libvirt_session.hpp"
+
+#include "common/cli/safe_text.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+namespace wattvisor::host {
+
+namespace {
+
+// A connection that is silent for 5 s is asked, and given up after 3 questions: within 20 s.
+// https://libvirt.org/html/libvirt-libvirt-host.html#virConnectSetKeepAlive
+constexpr int kKeepAliveSeconds = 5;
+constexpr unsigned kKeepAliveCount = 3;
+
+LibvirtSession& session_of(void* opaque) {
+    return *static_cast<LibvirtSession*>(opaque);
+}
+
+void timer_fired(int /*timer*/, void* opaque) {
+    session_of(opaque).on_timer();
+}
+
+void connection_closed(virConnectPtr /*connection*/, int reason, void* opaque) {
+    session_of(opaque).on_close(reason);
+}
+
+void lifecycle_changed(virConnectPtr /*connection*/, virDomainPtr domain, int /*event*/,
+                       int /*detail*/, void* opaque) {
+    session_of(opaque).on_domain_event(domain);
+}
+
+// The same signature for a device that was added and one that was removed.
+void device_changed(virConnectPtr /*connection*/, virDomainPtr domain, const char* /*alias*/,
+                    void* opaque) {
+    session_of(opaque).on_domain_event(domain);
+}
+
+void metadata_changed(virConnectPtr /*connection*/, virDomainPtr domain, int /*type*/,
+                      const char* /*namespace_uri*/, void* opaque) {
+    session_of(opaque).on_domain_event(domain);
+}
+
+// What the macro VIR_DOMAIN_EVENT_CALLBACK does: libvirt casts back by the event's id.
+template <typename Callback>
+virConnectDomainEventGenericCallback generic(Callback callback) {
+    return reinterpret_cast<virConnectDomainEventGenericCallback>(
+        reinterpret_cast<void (*)()>(callback));
+}
+
+const char* close_reason_text(int reason) {
+    switch (reason) {
+    case VIR_CONNECT_CLOSE_REASON_EOF:
+        return "it closed the connection";
+    case VIR_CONNECT_CLOSE_REASON_KEEPALIVE:
+        return "it did not answer for 20 seconds";
+    case VIR_CONNECT_CLOSE_REASON_CLIENT:
+        return "the connection was closed";
+    default:
+        return "the connection failed";
+    }
+}
+
+// Nothing may be thrown through libvirt's C frames; a callback that failed is made up for by the
+// next reconciling.
+template <typename Body>
+void guarded(Body body) noexcept {
+    try {
+        body();
+    } catch (const std::exception& error) {
+        spdlog::error("while watching libvirt: {}", error.what());
+    } catch (...) {
+        spdlog::error("while watching libvirt: something unknown was thrown");
+    }
+}
+
+} // namespace
+
+LibvirtSession::LibvirtSession(WatcherSettings settings, Listener listener)
+    : settings_(std::move(settings)), listener_(std::move(listener)), lister_(settings_.run_dir),
+      timer_(virEventAddTimeout(0, timer_fired, this, nullptr)), retry_(settings_.first_retry) {}
+
+LibvirtSession::~LibvirtSession() {
+    disconnect();
+    if (timer_ >= 0) {
+        virEventRemoveTimeout(timer_);
+    }
+}
+
+void LibvirtSession::on_timer() noexcept {
+    guarded([this] {
+        // Whatever happens below, the timer must not fire at every turn of the loop.
+        fire_in(settings_.reconcile);
+        if (close_reason_) {
+            const int reason = *std::exchange(close_reason_, std::nullopt);
+            lose(Error{Severity::transient, close_reason_text(reason), settings_.uri, {}},
+                 "lost the connection to libvirt");
+            return;
+        }
+        if (!connection_) {
+            connect();
+        }
+        if (connection_) {
+            reconcile();
+        }
+    });
+}
+
+void LibvirtSession::on_domain_event(virDomainPtr domain) noexcept {
+    guarded([this, domain] {
+        lister_.refresh(domain_uuid(domain));
+        fire_in(std::chrono::nanoseconds(0));
+    });
+}
+
+void LibvirtSession::on_close(int reason) noexcept {
+    // The connection may not be closed inside its own callback; the timer does it.
+    close_reason_ = reason;
+    fire_in(std::chrono::nanoseconds(0));
+}
+
+void LibvirtSession::connect() {
+    auto connection = open_connection(settings_.uri, ConnectMode::read_only);
+    if (!connection) {
+        lose(connection.error(), "");
+        return;
+    }
+    connection_ = std::move(*connection);
+    close_reason_.reset();
+    // Drivers inside this process (test:///) know neither keep-alive nor closing; that is fine.
+    virConnectSetKeepAlive(connection_.get(), kKeepAliveSeconds, kKeepAliveCount);
+    has_close_callback_ =
+        virConnectRegisterCloseCallback(connection_.get(), connection_closed, this, nullptr) == 0;
+    register_events();
+    lister_.refresh_all();
+}
+
+// A driver without one of the events still works: reconciling finds what the event would tell.
+void LibvirtSession::register_events() {
+    const std::pair<int, virConnectDomainEventGenericCallback> events[] = {
+        {VIR_DOMAIN_EVENT_ID_LIFECYCLE, generic(lifecycle_changed)},
+        {VIR_DOMAIN_EVENT_ID_DEVICE_ADDED, generic(device_changed)},
+        {VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED, generic(device_changed)},
+        {VIR_DOMAIN_EVENT_ID_METADATA_CHANGE, generic(metadata_changed)},
+    };
+    for (const auto& [event, callback] : events) {
+        const int id = virConnectDomainEventRegisterAny(connection_.get(), nullptr, event, callback,
+                                                        this, nullptr);
+        if (id >= 0) {
+            event_ids_.push_back(id);
+        } else {
+            spdlog::debug("libvirt event {} is not available: {}", event,
+                          last_libvirt_error(settings_.uri).message());
+        }
+    }
+}
+
+void LibvirtSession::reconcile() {
+    auto vms = lister_.list(connection_.get());
+    if (!vms) {
+        lose(vms.error(), "lost the connection to libvirt");
+        return;
+    }
+    retry_ = settings_.first_retry;
+    const auto now = std::chrono::steady_clock::now();
+    listener_.answered(now);
+    publish(VmList{std::move(*vms), true, {}, now});
+}
+
+void LibvirtSession::lose(const Error& error, const char* headline) {
+    disconnect();
+    VmList list = published_.value_or(VmList{});
+    std::string problem = *headline == '\0' ? error.message()
+                                            : std::string(headline) + ": " + error.message() +
+                                                  ". Trying again; if this lasts: systemctl "
+                                                  "status libvirtd";
+    // The first word on a loss stands until libvirt is back: whoever logs each change of it says
+    // it once, not with every attempt.
+    if (!published_ || published_->connected) {
+        list.problem = std::move(problem);
+    } else {
+        spdlog::debug("{}", printable(problem));
+    }
+    list.connected = false;
+    publish(std::move(list));
+    fire_in(retry_);
+    retry_ = std::min(retry_ * 2, settings_.longest_retry);
+}
+
+void LibvirtSession::disconnect() {
+    if (!connection_) {
+        return;
+    }
+    for (const int id : event_ids_) {
+        virConnectDomainEventDeregisterAny(connection_.get(), id);
+    }
+    event_ids_.clear();
+    if (has_close_callback_) {
+        virConnectUnregisterCloseCallback(connection_.get(), connection_closed);
+        has_close_callback_ = false;
+    }
+    connection_.reset();
+    close_reason_.reset();
+}
+
+void LibvirtSession::publish(VmList list) {
+    const bool same = published_ && published_->connected == list.connected &&
+                      published_->problem == list.problem && published_->vms == list.vms;
+    if (same) {
+        published_->time = list.time;
+        return;
+    }
+    published_ = std::move(list);
+    listener_.changed(*published_);
+}
+
+void LibvirtSession::fire_in(std::chrono::nanoseconds delay) {
+    const auto whole = std::chrono::ceil<std::chrono::milliseconds>(delay).count();
+    virEventUpdateTimeout(timer_, static_cast<int>(std::clamp<std::int64_t>(whole, 0, 3'600'000)));
+}
+
+} // namespace wattvisor::host

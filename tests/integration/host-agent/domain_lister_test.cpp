@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "host-agent/domain_lister.hpp"
+#include "tests/integration/host-agent/child_process.hpp"
+#include "tests/integration/host-agent/test_hypervisor.hpp"
+#include "tests/support/fake_tree.hpp"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+namespace wattvisor::host {
+namespace {
+
+class DomainListerTest : public testing::Test {
+protected:
+    std::vector<Vm> list() { return lister_.list(connection_.get()).value(); }
+
+    wattvisor::test::FakeTree run_dir_;
+    ConnectHandle connection_ = test::connect(test::kNodeUri);
+    DomainLister lister_{run_dir_.root()};
+};
+
+TEST_F(DomainListerTest, ListsActiveVmsByUuidWithWhatTheirXmlSays) {
+    const std::vector<Vm> vms = list();
+    ASSERT_EQ(vms.size(), 5U);
+    EXPECT_EQ(vms[0].uuid, test::uuid(1));
+    EXPECT_EQ(vms[0].name, "web-1");
+    EXPECT_EQ(vms[0].title, "Web server");
+    EXPECT_EQ(vms[0].vcpus, 2U);
+    EXPECT_EQ(vms[0].pid, 0);
+    EXPECT_FALSE(vms[0].enrolled);
+    EXPECT_FALSE(vms[0].shared_memory);
+    EXPECT_EQ(vms[1].name, "with space");
+    EXPECT_EQ(vms[2].name, "guest=x,debug-threads=on");
+    EXPECT_EQ(vms[3].name, "données-数据");
+    EXPECT_EQ(vms[3].title, "ünïcode");
+    EXPECT_TRUE(vms[4].enrolled);
+    EXPECT_TRUE(vms[4].shared_memory);
+    EXPECT_EQ(vms[4].share_source, "/var/lib/libvirt/scaphandre/enrolled");
+}
+
+TEST_F(DomainListerTest, FindsQemuByItsPidFileHoweverTheVmIsCalled) {
+    const test::ChildProcess qemu;
+    run_dir_.file("with space.pid", qemu.pid_text());
+    run_dir_.file("guest=x,debug-threads=on.pid", qemu.pid_text());
+    run_dir_.file("données-数据.pid", qemu.pid_text());
+    const std::vector<Vm> vms = list();
+    EXPECT_EQ(vms.at(0).pid, 0);
+    EXPECT_EQ(vms.at(1).pid, qemu.pid());
+    EXPECT_EQ(vms.at(2).pid, qemu.pid());
+    EXPECT_EQ(vms.at(3).pid, qemu.pid());
+}
+
+// libvirt tells of the start before QEMU's pid file is always there.
+TEST_F(DomainListerTest, PidFileThatComesLaterIsFound) {
+    EXPECT_EQ(list().at(0).pid, 0);
+    const test::ChildProcess qemu;
+    run_dir_.file("web-1.pid", qemu.pid_text());
+    EXPECT_EQ(list().at(0).pid, qemu.pid());
+}
+
+TEST_F(DomainListerTest, VmThatWasStartedAnewHasANewIdAndPid) {
+    const test::ChildProcess first;
+    run_dir_.file("web-1.pid", first.pid_text());
+    const Vm before = list().at(0);
+    const DomainHandle domain = test::domain(connection_, "web-1");
+    ASSERT_EQ(virDomainDestroy(domain.get()), 0);
+    EXPECT_EQ(list().at(0).name, "with space") << "an inactive VM is not listed";
+    const test::ChildProcess second;
+    run_dir_.file("web-1.pid", second.pid_text());
+    ASSERT_EQ(virDomainCreate(domain.get()), 0);
+    const Vm after = list().at(0);
+    EXPECT_EQ(after.uuid, before.uuid);
+    EXPECT_NE(after.libvirt_id, before.libvirt_id);
+    EXPECT_EQ(after.pid, second.pid());
+}
+
+TEST_F(DomainListerTest, PausedVmsAreActive) {
+    const DomainHandle domain = test::domain(connection_, "web-1");
+    ASSERT_EQ(virDomainSuspend(domain.get()), 0);
+    EXPECT_EQ(list().size(), 5U);
+}
+
+// Asking for the XML of every VM each second would cost more than all the measuring.
+TEST_F(DomainListerTest, ReadsTheXmlAgainWhenItsTurnComesOrAfterAnEvent) {
+    const DomainHandle domain = test::domain(connection_, "enrolled");
+    const auto rounds_until_seen = [&](const std::string& title) {
+        EXPECT_EQ(virDomainSetMetadata(domain.get(), VIR_DOMAIN_METADATA_TITLE, title.c_str(),
+                                       nullptr, nullptr, VIR_DOMAIN_AFFECT_LIVE),
+                  0);
+        int rounds = 1;
+        while (list().at(4).title != title && rounds < 1000) {
+            ++rounds;
+        }
+        return rounds;
+    };
+    static_cast<void>(list());
+    EXPECT_LE(rounds_until_seen("at its first turn"), 60);
+    EXPECT_EQ(rounds_until_seen("at its next turn"), 60);
+    lister_.refresh(test::uuid(5));
+    EXPECT_EQ(rounds_until_seen("after an event"), 1);
+}
+
+} // namespace
+} // namespace wattvisor::host

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "common/accounting/ledger_file.hpp"
+#include "host-agent/ledger_keeper.hpp"
+#include "tests/support/fake_tree.hpp"
+#include "tests/support/log_capture.hpp"
+
+#include <gmock/gmock.h>
+
+#include <filesystem>
+#include <sstream>
+#include <string>
+
+namespace wattvisor::host {
+namespace {
+
+using namespace std::chrono_literals;
+using std::chrono::nanoseconds;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::SizeIs;
+using wattvisor::test::FakeTree;
+
+namespace fs = std::filesystem;
+
+class RisingEnergy final : public EnergySource {
+public:
+    [[nodiscard]] Result<EnergySample> read(nanoseconds now) override {
+        EnergySample sample;
+        sample.zones = std::make_shared<const ZoneList>(
+            ZoneList{{"intel-rapl:0", "package-0", ZoneKind::package, 0, 1'000'000'000}});
+        sample.counters_uj = {counter_uj += 1'000'000};
+        sample.epoch = "local";
+        sample.time = now;
+        sample.sequence = ++sequence;
+        return sample;
+    }
+    std::uint64_t counter_uj = 0;
+    std::uint64_t sequence = 0;
+};
+
+class OneBusyVm final : public ConsumerSource {
+public:
+    [[nodiscard]] UsageSample collect() override {
+        auto vm = std::make_shared<Consumer>();
+        vm->kind = ConsumerKind::vm;
+        vm->key = "11111111-2222-3333-4444-555555555555";
+        vm->name = "web";
+        used += 500ms;
+        return {{{vm, used}}, 2 * used};
+    }
+    nanoseconds used{0};
+};
+
+// An agent's run: its meter, and the keeper as its only sink.
+class AgentRun {
+public:
+    explicit AgentRun(const fs::path& file)
+        : meter({"epoch", 1s, 1h}, load_ledger(file)), keeper(meter, file) {}
+
+    SnapshotPtr tick() {
+        now.monotonic += 1s;
+        now.wall += 1s;
+        ++now.ticks;
+        const SnapshotPtr snapshot = meter.tick(now, energy, vms);
+        keeper.publish(snapshot);
+        return snapshot;
+    }
+
+    RisingEnergy energy;
+    OneBusyVm vms;
+    TickTime now{100s, std::chrono::system_clock::time_point(24h), 0, 0};
+    Meter meter;
+    LedgerKeeper keeper;
+};
+
+class Keeper : public testing::Test {
+protected:
+    [[nodiscard]] fs::path file() const { return tree.root() / "ledger.json"; }
+    FakeTree tree;
+    test::LogCapture log;
+};
+
+TEST_F(Keeper, BeginsWithNothingAndSaysNothingWithoutAFile) {
+    const Ledger ledger = load_ledger(file());
+    EXPECT_TRUE(ledger.zones().empty());
+    EXPECT_TRUE(ledger.accounts().empty());
+    EXPECT_EQ(log.take(), "");
+    EXPECT_FALSE(fs::exists(file()));
+    EXPECT_TRUE(load_ledger(tree.root() / "no/such/folder/l.json").zones().empty());
+}
+
+TEST_F(Keeper, WritesDownWhatWasMeasured) {
+    AgentRun run(file());
+    run.tick();
+    const SnapshotPtr snapshot = run.tick();
+    const auto record = read_ledger_file(file());
+    ASSERT_TRUE(record) << record.error().message();
+    EXPECT_EQ(record->sequence, snapshot->sequence);
+    EXPECT_EQ(record->epoch, "epoch");
+    ASSERT_THAT(record->rows, SizeIs(1));
+    EXPECT_EQ(record->rows[0].account.total_uj, snapshot->consumers.at(0).total_uj);
+    EXPECT_GT(record->rows[0].account.total_uj.at(0), 0U);
+    EXPECT_EQ(log.take(), "");
+}
+
+TEST_F(Keeper, GoesOnWithTheTotalsOfTheRunBefore) {
+    std::uint64_t before = 0;
+    {
+        AgentRun first(file());
+        for (int i = 0; i < 5; ++i) {
+            before = first.tick()->consumers.at(0).total_uj.at(0);
+        }
+    }
+    ASSERT_GT(before, 0U);
+    for (int restart = 0; restart < 3; ++restart) {
+        AgentRun next(file());
+        EXPECT_THAT(log.take(),
+                    AllOf(HasSubstr("info: going on with the totals of"), HasSubstr("(1 VMs)")));
+        const SnapshotPtr first = next.tick();
+        EXPECT_EQ(first->consumers.at(0).total_uj.at(0), before) << "the gap is charged to nobody";
+        EXPECT_EQ(first->conservation_error_uj, 0U);
+        const SnapshotPtr second = next.tick();
+        EXPECT_GT(second->consumers.at(0).total_uj.at(0), before);
+        EXPECT_EQ(second->conservation_error_uj, 0U);
+        before = second->consumers.at(0).total_uj.at(0);
+    }
+}
+
+TEST_F(Keeper, MovesAFileAsideThatIsNoLedger) {
+    for (const std::string& content :
+         {std::string("{ not json"), std::string(), std::string("{\"format\":999}"),
+          std::string("null"), std::string(1000, '\0')}) {
+        SCOPED_TRACE(content);
+        tree.file("ledger.json", content);
+        const Ledger ledger = load_ledger(file());
+        EXPECT_TRUE(ledger.accounts().empty());
+        EXPECT_FALSE(fs::exists(file()));
+        EXPECT_EQ(tree.read("ledger.json.broken"), content);
+        EXPECT_THAT(log.take(), AllOf(HasSubstr("error: "), HasSubstr("beginning with new totals"),
+                                      HasSubstr("ledger.json.broken")));
+    }
+    AgentRun run(file());
+    run.tick();
+    EXPECT_TRUE(read_ledger_file(file()));
+}
+
+// Otherwise the next measurement would overwrite the only copy.
+TEST_F(Keeper, DoesNotBeginWhereABrokenFileCannotBeMovedAside) {
+    tree.file("ledger.json", "broken");
+    tree.folder("ledger.json.broken/in the way");
+    EXPECT_THROW(static_cast<void>(load_ledger(file())), StartError);
+    EXPECT_EQ(tree.read("ledger.json"), "broken");
+}
+
+// The totals may be sound, and are not to begin anew because they could not be read just now.
+TEST_F(Keeper, DoesNotBeginWhereTheFileCannotBeRead) {
+    tree.folder("ledger.json");
+    try {
+        static_cast<void>(load_ledger(file()));
+        FAIL();
+    } catch (const StartError& error) {
+        EXPECT_THAT(error.what(), HasSubstr("ledger.json: "));
+        EXPECT_EQ(error.exit_code(), kExitFailure) << "worth a restart";
+    }
+    EXPECT_TRUE(fs::exists(file()));
+}
+
+TEST_F(Keeper, WritesAMeasurementOnce) {
+    AgentRun run(file());
+    const SnapshotPtr snapshot = run.tick();
+    fs::remove(file());
+    run.keeper.publish(snapshot);
+    EXPECT_FALSE(fs::exists(file()));
+    run.tick();
+    EXPECT_TRUE(fs::exists(file()));
+}
+
+TEST_F(Keeper, LeavesNoHalfWrittenFileBehind) {
+    AgentRun run(file());
+    run.tick();
+    run.tick();
+    EXPECT_EQ(std::distance(fs::directory_iterator(tree.root()), {}), 1);
+}
+
+TEST_F(Keeper, LogsAFolderThatCannotBeWrittenWhenThatChangesAndGoesOn) {
+    const fs::path far = tree.root() / "later/ledger.json";
+    AgentRun run(far);
+    run.tick();
+    EXPECT_THAT(log.take(), AllOf(HasSubstr("error: "), HasSubstr("later/ledger.json")));
+    run.tick();
+    run.tick();
+    EXPECT_EQ(log.take(), "");
+    tree.folder("later");
+    run.tick();
+    EXPECT_THAT(log.take(), HasSubstr("info: the ledger is written to"));
+    EXPECT_TRUE(read_ledger_file(far));
+    run.tick();
+    EXPECT_EQ(log.take(), "");
+}
+
+TEST_F(Keeper, LosesNothingOfWhatItCouldNotWrite) {
+    const fs::path far = tree.root() / "later/ledger.json";
+    AgentRun run(far);
+    for (int i = 0; i < 4; ++i) {
+        run.tick();
+    }
+    tree.folder("later");
+    const SnapshotPtr snapshot = run.tick();
+    const auto record = read_ledger_file(far);
+    ASSERT_TRUE(record);
+    EXPECT_EQ(record->rows.at(0).account.total_uj, snapshot->consumers.at(0).total_uj);
+}
+
+TEST_F(Keeper, FollowsNoLinkInTheTemporaryFilesPlace) {
+    tree.file("victim", "untouched");
+    fs::create_symlink(tree.root() / "victim", tree.root() / "ledger.json.new");
+    AgentRun run(file());
+    run.tick();
+    EXPECT_EQ(tree.read("victim"), "untouched");
+    EXPECT_THAT(log.take(), HasSubstr("error: "));
+}
+
+} // namespace
+} // namespace wattvisor::host

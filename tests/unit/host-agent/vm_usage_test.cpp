@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: Apache-2.0
+// Real processes stand for QEMU: they burn CPU time when told to and say how much they used.
+#include "common/usage/busy_time.hpp"
+#include "host-agent/vm_usage.hpp"
+#include "tests/support/fake_tree.hpp"
+#include "tests/unit/common/usage/live_child.hpp"
+
+#include <gmock/gmock.h>
+
+#include <string>
+#include <vector>
+
+namespace wattvisor::host {
+namespace {
+
+using namespace std::chrono_literals;
+using std::chrono::nanoseconds;
+using testing::IsEmpty;
+using testing::SizeIs;
+using wattvisor::test::FakeTree;
+using wattvisor::test::LiveChild;
+
+// getrusage(2), which the child asks itself, cuts to microseconds, and asking costs time too.
+constexpr nanoseconds kSlack = 20ms;
+
+Vm vm_of(pid_t pid, int id = 1, const std::string& uuid = "u1") {
+    Vm vm;
+    vm.uuid = uuid;
+    vm.name = "web";
+    vm.title = "The web";
+    vm.vcpus = 4;
+    vm.enrolled = true;
+    vm.libvirt_id = id;
+    vm.pid = pid;
+    return vm;
+}
+
+nanoseconds time_of(const UsageSample& sample, const std::string& uuid = "u1") {
+    for (const ConsumerUsage& used : sample.consumers) {
+        if (used.consumer->key == uuid) {
+            return used.cpu_time;
+        }
+    }
+    ADD_FAILURE() << uuid << " is not listed";
+    return {};
+}
+
+void expect_about(nanoseconds time, nanoseconds expected) {
+    EXPECT_GE(time, expected - kSlack);
+    EXPECT_LE(time, expected + kSlack);
+}
+
+TEST(VmUsage, CountsWhatAVmUses) {
+    LiveChild qemu;
+    VmUsage usage("/proc");
+    usage.update({vm_of(qemu.pid())});
+    const nanoseconds before = time_of(usage.collect());
+    const nanoseconds first = qemu.burn();
+    const nanoseconds then = time_of(usage.collect());
+    const nanoseconds second = qemu.burn();
+    expect_about(then - before, first);
+    expect_about(time_of(usage.collect()) - then, second - first);
+}
+
+TEST(VmUsage, SaysWhoTheVmIs) {
+    LiveChild qemu;
+    qemu.become_cat();
+    VmUsage usage("/proc");
+    usage.update({vm_of(qemu.pid())});
+    const UsageSample sample = usage.collect();
+    ASSERT_THAT(sample.consumers, SizeIs(1));
+    const Consumer& consumer = *sample.consumers[0].consumer;
+    EXPECT_EQ(consumer.kind, ConsumerKind::vm);
+    EXPECT_EQ(consumer.key, "u1");
+    EXPECT_EQ(consumer.name, "web");
+    EXPECT_EQ(consumer.title, "The web");
+    EXPECT_EQ(consumer.vcpus, 4U);
+    EXPECT_TRUE(consumer.enrolled);
+    EXPECT_EQ(consumer.pid, qemu.pid());
+    EXPECT_EQ(consumer.exe, "cat");
+    EXPECT_EQ(consumer.cmdline, "cat-");
+    EXPECT_TRUE(sample.busy_time);
+}
+
+TEST(VmUsage, LearnsThatAVmWasEnrolled) {
+    LiveChild qemu;
+    VmUsage usage("/proc");
+    Vm vm = vm_of(qemu.pid());
+    vm.enrolled = false;
+    usage.update({vm});
+    const nanoseconds before = time_of(usage.collect());
+    qemu.burn();
+    vm.enrolled = true;
+    usage.update({vm});
+    const UsageSample sample = usage.collect();
+    EXPECT_TRUE(sample.consumers.at(0).consumer->enrolled);
+    EXPECT_GT(time_of(sample), before);
+}
+
+// What ran before the agent was charged to others, or to nobody.
+TEST(VmUsage, CountsAVmThatWasThereAtTheStartFromNowOn) {
+    LiveChild qemu;
+    qemu.burn();
+    VmUsage usage("/proc");
+    usage.update({vm_of(qemu.pid())});
+    EXPECT_LT(time_of(usage.collect()), kSlack);
+}
+
+TEST(VmUsage, CountsAVmThatStartedSinceTheLastLookFromItsBirth) {
+    VmUsage usage("/proc");
+    EXPECT_THAT(usage.collect().consumers, IsEmpty());
+    LiveChild qemu;
+    const nanoseconds used = qemu.burn();
+    usage.update({vm_of(qemu.pid())});
+    expect_about(time_of(usage.collect()), used);
+}
+
+// It was `other` until now: libvirt was not there, or did not know its process.
+TEST(VmUsage, CountsAVmThatStartedBeforeTheLastLookFromNowOn) {
+    VmUsage usage("/proc");
+    LiveChild qemu;
+    qemu.burn(); // longer than the clock tick by which births are known
+    EXPECT_THAT(usage.collect().consumers, IsEmpty());
+    usage.update({vm_of(qemu.pid())});
+    const nanoseconds before = time_of(usage.collect());
+    EXPECT_LT(before, kSlack);
+    qemu.burn();
+    EXPECT_GT(time_of(usage.collect()), before);
+}
+
+TEST(VmUsage, GoesOnCountingWhenTheVmHasANewProcess) {
+    VmUsage usage("/proc");
+    LiveChild first;
+    first.burn();
+    usage.update({vm_of(first.pid(), 1)});
+    static_cast<void>(usage.collect());
+    first.burn();
+    const nanoseconds before = time_of(usage.collect());
+    EXPECT_GT(before, 0ns);
+    first.end();
+    LiveChild second;
+    const nanoseconds used = second.burn();
+    usage.update({vm_of(second.pid(), 2)});
+    expect_about(time_of(usage.collect()), before + used);
+}
+
+// Destroyed and started again between two ticks: libvirt's lists come as it happens, and the ledger
+// compares with the count of the tick before.
+TEST(VmUsage, GoesOnCountingWhenAVmWasAwayBetweenTwoTicks) {
+    VmUsage usage("/proc");
+    LiveChild first;
+    usage.update({vm_of(first.pid(), 1)});
+    static_cast<void>(usage.collect());
+    first.burn();
+    const nanoseconds before = time_of(usage.collect());
+    first.end();
+    usage.update({});
+    LiveChild second;
+    const nanoseconds used = second.burn();
+    usage.update({vm_of(second.pid(), 2)});
+    expect_about(time_of(usage.collect()), before + used);
+}
+
+// Its process ended, and libvirt did not say so yet: leaving it out would begin its count anew.
+TEST(VmUsage, KeepsAVmWhoseProcessEndedWhileItIsListed) {
+    LiveChild qemu;
+    VmUsage usage("/proc");
+    usage.update({vm_of(qemu.pid())});
+    static_cast<void>(usage.collect());
+    qemu.burn();
+    const nanoseconds count = time_of(usage.collect());
+    EXPECT_GT(count, 0ns);
+    qemu.die(); // a zombie
+    EXPECT_EQ(time_of(usage.collect()), count);
+    qemu.end();
+    EXPECT_EQ(time_of(usage.collect()), count);
+    usage.update({vm_of(qemu.pid())});
+    EXPECT_EQ(time_of(usage.collect()), count);
+}
+
+TEST(VmUsage, DropsAVmThatLibvirtNoLongerLists) {
+    LiveChild qemu;
+    VmUsage usage("/proc");
+    usage.update({vm_of(qemu.pid()), vm_of(0, 2, "u2")});
+    EXPECT_THAT(usage.collect().consumers, SizeIs(2));
+    usage.update({vm_of(0, 2, "u2")});
+    const UsageSample sample = usage.collect();
+    ASSERT_THAT(sample.consumers, SizeIs(1));
+    EXPECT_EQ(sample.consumers[0].consumer->key, "u2");
+}
+
+TEST(VmUsage, ListsAVmWhoseProcessIsNotKnownAndCountsItOnceItIs) {
+    VmUsage usage("/proc");
+    usage.update({vm_of(0)});
+    EXPECT_EQ(time_of(usage.collect()), 0ns);
+    EXPECT_EQ(usage.collect().consumers[0].consumer->pid, 0);
+    LiveChild qemu;
+    const nanoseconds used = qemu.burn();
+    usage.update({vm_of(qemu.pid())}); // the same start of the VM: its pid file came later
+    const UsageSample sample = usage.collect();
+    expect_about(time_of(sample), used);
+    EXPECT_EQ(sample.consumers[0].consumer->pid, qemu.pid());
+}
+
+TEST(VmUsage, TakesAPidOfNobodyForAnUnknownOne) {
+    VmUsage usage("/proc");
+    LiveChild child;
+    const pid_t pid = child.pid();
+    child.end();
+    usage.update({vm_of(pid), vm_of(-1, 2, "u2")});
+    const UsageSample sample = usage.collect();
+    EXPECT_EQ(time_of(sample), 0ns);
+    EXPECT_EQ(time_of(sample, "u2"), 0ns);
+}
+
+TEST(VmUsage, NeverGoesBack) {
+    VmUsage usage("/proc");
+    LiveChild first;
+    LiveChild second;
+    nanoseconds last{0};
+    int id = 1;
+    for (const pid_t pid : {first.pid(), 0, first.pid(), second.pid(), first.pid(), 0}) {
+        usage.update({vm_of(pid, ++id)});
+        first.burn();
+        const nanoseconds count = time_of(usage.collect());
+        EXPECT_GE(count, last);
+        last = count;
+    }
+}
+
+// A fixture in place of /proc: clock ticks from files.
+class FixtureProc : public testing::Test {
+protected:
+    void process(std::uint64_t user_ticks, std::uint64_t start_ticks, char state = 'S') const {
+        tree.file("77/stat", "77 (qemu) kvm)) " + std::string(1, state) +
+                                 " 1 77 77 0 -1 4194560 0 0 0 0 " + std::to_string(user_ticks) +
+                                 " 0 0 0 20 0 3 0 " + std::to_string(start_ticks) + " 0 0\n");
+    }
+    FakeTree tree;
+    VmUsage usage{tree.root()};
+};
+
+TEST_F(FixtureProc, IsReadInPlaceOfTheLiveOne) {
+    process(100, 5);
+    tree.file("77/cmdline", std::string("qemu\0-name\0web", 14));
+    tree.file("stat", "cpu  100 0 0 900 0 0 0 0 0 0\n");
+    usage.update({vm_of(77)});
+    UsageSample sample = usage.collect();
+    EXPECT_EQ(time_of(sample), 0ns);
+    EXPECT_EQ(sample.busy_time, 0ns);
+    EXPECT_EQ(sample.consumers[0].consumer->exe, "qemu) kvm)");
+    EXPECT_EQ(sample.consumers[0].consumer->cmdline, "qemu-nameweb");
+    process(103, 5);
+    tree.file("stat", "cpu  107 0 0 900 0 0 0 0 0 0\n");
+    sample = usage.collect();
+    EXPECT_EQ(time_of(sample), 3 * clock_tick());
+    EXPECT_EQ(sample.busy_time, 7 * clock_tick());
+}
+
+TEST_F(FixtureProc, WithAReusedPidAddsNothing) {
+    process(100, 5);
+    usage.update({vm_of(77)});
+    static_cast<void>(usage.collect());
+    process(104, 5);
+    EXPECT_EQ(time_of(usage.collect()), 4 * clock_tick());
+    process(9000, 6); // somebody else's by now
+    EXPECT_EQ(time_of(usage.collect()), 4 * clock_tick());
+}
+
+TEST_F(FixtureProc, WithoutBusyTimeLeavesItOut) {
+    process(100, 5);
+    usage.update({vm_of(77)});
+    EXPECT_EQ(usage.collect().busy_time, std::nullopt);
+}
+
+// A file that cannot be read just now is not the end of the process.
+TEST_F(FixtureProc, ThatIsBrokenForAWhileLosesNoTime) {
+    process(100, 5);
+    usage.update({vm_of(77)});
+    static_cast<void>(usage.collect());
+    tree.file("77/stat", "");
+    EXPECT_EQ(time_of(usage.collect()), 0ns);
+    process(109, 5);
+    EXPECT_EQ(time_of(usage.collect()), 9 * clock_tick());
+}
+
+} // namespace
+} // namespace wattvisor::host
