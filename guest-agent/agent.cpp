@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "guest-agent/agent.hpp"
+
+#include "common/agent_loop.hpp"
+#include "common/energy/powercap.hpp"
+#include "common/export/prometheus_sink.hpp"
+#include "common/export/stdout_sink.hpp"
+#include "common/usage/process_usage.hpp"
+#include "guest-agent/share_source.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <cstdio>
+#include <memory>
+
+namespace wattvisor::guest {
+
+namespace {
+
+std::unique_ptr<EnergySource> make_energy_source(const GlobalOptions& global,
+                                                 const std::filesystem::path& folder) {
+    if (global.vm) {
+        // The share may come later: that is waited for, not an error.
+        return std::make_unique<ShareSource>(folder);
+    }
+    auto counters = std::make_unique<PowercapSource>(folder);
+    if (const auto sample = counters->read({}); !sample) {
+        throw StartError(sample.error().message());
+    }
+    return counters;
+}
+
+std::chrono::nanoseconds tick_interval(const GlobalOptions& global,
+                                       const ExporterOptions& exporter) {
+    const auto* terminal = std::get_if<StdoutOptions>(&exporter);
+    return terminal != nullptr ? terminal->interval() : global.interval;
+}
+
+} // namespace
+
+void run_agent(const GlobalOptions& global, const ExporterOptions& exporter,
+               const char* powercap_path) {
+    const auto interval = tick_interval(global, exporter);
+    const auto folder = powercap_folder(global, powercap_path);
+    spdlog::info("reading energy from {}", folder.string());
+
+    boost::asio::io_context io(1); // one thread: every handler below may touch everything
+    const auto energy = make_energy_source(global, folder);
+    ProcessUsage processes(global.proc);
+    // Inside a VM nothing is idle: the host has charged the VM for what it used.
+    const Residual residual = global.vm ? Residual::other : Residual::idle;
+    Meter meter({make_epoch(), interval, {}}, Ledger(residual));
+    AgentLoop loop(io, meter, *energy, processes, interval);
+
+    std::unique_ptr<Sink> sink;
+    if (const auto* terminal = std::get_if<StdoutOptions>(&exporter)) {
+        sink = std::make_unique<StdoutSink>(*terminal, !global.no_header, stdout,
+                                            [&loop] { loop.stop(); });
+    } else {
+        sink = std::make_unique<PrometheusSink>(io, std::get<PrometheusOptions>(exporter),
+                                                ExtraMetrics());
+    }
+    loop.add_sink(*sink);
+    loop.run();
+}
+
+} // namespace wattvisor::guest
