@@ -1,0 +1,178 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Runs the tests, and installs what they need on a fresh Debian 12 machine.
+#
+#   ./test.sh                 all parts
+#   ./test.sh PART...         only these, in this order:
+#     check         format, licence lines, layering
+#     unit          parsers, arithmetic, sources, exporters (AddressSanitizer, UndefinedBehaviorSanitizer)
+#     integration   the agents with libvirt's test driver and fixture trees (same sanitizers)
+#     tsan          what runs on two threads, with ThreadSanitizer
+#     tidy          clang-tidy over the sources of the programs
+#     e2e           real libvirtd, QEMU, virtiofs, guest kernels and Prometheus; needs root
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+all_parts=(check unit integration tsan tidy e2e)
+passed=0
+failed=0
+skipped=0
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+headline() {
+    printf '\n== %s\n' "$1"
+}
+
+# count PASSED FAILED SKIPPED
+count() {
+    passed=$((passed + $1))
+    failed=$((failed + $2))
+    skipped=$((skipped + $3))
+}
+
+# check NAME COMMAND...: a command that passes or fails as one test.
+check() {
+    local name=$1
+    shift
+    if "$@"; then
+        echo "ok   $name"
+        count 1 0 0
+    else
+        echo "FAIL $name"
+        count 0 1 0
+    fi
+}
+
+# build PRESET [TARGET...]: quiet unless it fails.
+build() {
+    local preset=$1
+    shift
+    echo "building with preset $preset …"
+    if ! cmake --preset "$preset" -DWATTVISOR_WERROR=ON >"$log" 2>&1 ||
+        ! cmake --build --preset "$preset" ${1+--target "$@"} >"$log" 2>&1; then
+        tail -n 60 "$log"
+        echo "FAIL build with preset $preset"
+        count 0 1 0
+        return 1
+    fi
+}
+
+# run_ctest PRESET LABEL [ctest option...]
+run_ctest() {
+    local preset=$1 label=$2 summary total bad skips
+    shift 2
+    # In random order, and in a locale whose decimal point is a dot whatever the user's is.
+    LC_ALL=C.UTF-8 ctest --preset "$preset" -L "$label" --schedule-random -j "$(nproc)" "$@" 2>&1 | tee "$log" |
+        grep -vE '^ *[0-9]+/[0-9]+ Test .* Passed|^ *Start +[0-9]+:|^Test project'
+    # "100% tests passed, 0 tests failed out of 123"
+    summary=$(grep -oE '[0-9]+ tests failed out of [0-9]+' "$log" | tail -n 1)
+    if [[ -z $summary ]]; then
+        echo "FAIL ctest ran no test with label $label"
+        count 0 1 0
+        return
+    fi
+    bad=${summary%% *}
+    total=${summary##* }
+    skips=$(grep -cE '\*\*\*Skipped' "$log")
+    count $((total - bad - skips)) "$bad" "$skips"
+}
+
+# run_unittest MODULE...
+run_unittest() {
+    local ran bad skips status
+    if [[ $(id -u) -ne 0 ]]; then
+        echo "FAIL the end-to-end tests mount, and start VMs: run them as root"
+        count 0 1 0
+        return
+    fi
+    PYTHONDONTWRITEBYTECODE=1 WATTVISOR_PROGRAMS=$PWD/build/release/bin python3 -m unittest -v "$@" 2>&1 | tee "$log"
+    status=${PIPESTATUS[0]}
+    ran=$(sed -nE 's/^Ran ([0-9]+) tests?.*/\1/p' "$log" | tail -n 1)
+    bad=$(sed -nE 's/^FAILED \((.*)\)/\1/p' "$log" | grep -oE '(failures|errors)=[0-9]+' | grep -oE '[0-9]+' |
+        awk '{sum += $1} END {print sum + 0}')
+    skips=$(grep -oE 'skipped=[0-9]+' "$log" | tail -n 1 | grep -oE '[0-9]+' || echo 0)
+    if [[ -z $ran || ($bad -eq 0 && $status -ne 0) ]]; then
+        echo "FAIL the end-to-end tests did not run to their end"
+        count 0 1 0
+        return
+    fi
+    # A class that cannot be set up is an error without a test of its own.
+    count $((ran - skips > bad ? ran - skips - bad : 0)) "$bad" "$skips"
+}
+
+part_check() {
+    setup_check_packages || return 1
+    check "format, licence lines and words" tests/layering/check_style.sh
+    check "layering" tests/layering/check_layering.py --self-test
+}
+
+part_unit() {
+    build dev && run_ctest dev unit
+}
+
+part_integration() {
+    build dev && run_ctest dev integration
+}
+
+part_tsan() {
+    build tsan host_agent_libvirt_test share_round_trip_test &&
+        TSAN_OPTIONS=halt_on_error=1 run_ctest tsan integration
+}
+
+part_tidy() {
+    setup_check_packages || return 1
+    cmake --preset tidy >"$log" 2>&1 || { tail -n 30 "$log"; return 1; }
+    # From the preset's compile commands, without compiling everything once more.
+    check "clang-tidy" tidy_sources
+}
+
+tidy_sources() {
+    local failed=0
+    run-clang-tidy -quiet -p build/tidy -j "$(nproc)" >"$log" 2>&1 || failed=1
+    grep -E '(error|warning): ' "$log" | sort -u
+    return $failed
+}
+
+part_e2e() {
+    setup_e2e_packages || return 1
+    if [[ -z ${WATTVISOR_VIRTIOFSD:-} ]]; then
+        WATTVISOR_VIRTIOFSD=$(setup_other_virtiofsd)
+        export WATTVISOR_VIRTIOFSD
+    fi
+    echo "virtiofsd: libvirt's own${WATTVISOR_VIRTIOFSD:+, and $WATTVISOR_VIRTIOFSD}"
+    build release wattvisor-host wattvisor-guest wattvisor-hook wattvisor-simulated-host &&
+        run_unittest tests.e2e.test_energy tests.e2e.test_failures tests.e2e.test_shares tests.e2e.test_prometheus \
+            tests.e2e.test_command_line tests.e2e.test_demo
+}
+
+main() {
+    local part known
+    for part in "$@"; do
+        case $part in
+            -h | --help)
+                sed -n '3,13s/^# \{0,1\}//p' "$0"
+                exit 0
+                ;;
+        esac
+        known=" ${all_parts[*]} "
+        if [[ $known != *" $part "* ]]; then
+            echo "test.sh: \"$part\" is no part; there are: ${all_parts[*]}" >&2
+            exit 78
+        fi
+    done
+    [[ $# -gt 0 ]] || set -- "${all_parts[@]}"
+
+    source tests/lab/setup.sh
+    setup_build_packages || exit 1
+    for part in "$@"; do
+        headline "$part"
+        local began=$SECONDS
+        "part_$part" || count 0 1 0
+        echo "-- $part took $((SECONDS - began)) s"
+    done
+    printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+    [[ $failed -eq 0 && $passed -gt 0 ]]
+}
+
+main "$@"
