@@ -46,7 +46,7 @@ void run_agent(const GlobalOptions& global, const ExporterOptions& exporter,
 
     boost::asio::io_context io(1); // one thread: every handler below may touch everything
     const auto energy = make_energy_source(global, folder);
-    ProcessUsage processes(global.proc);
+    ProcessUsage processes(global.proc, std::make_shared<const CpuTopology>(single_socket(1)));
     // Inside a VM nothing is idle: the host has charged the VM for what it used.
     const Residual residual = global.vm ? Residual::other : Residual::idle;
     Meter meter({make_epoch(), interval, {}}, Ledger(residual));

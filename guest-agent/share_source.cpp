@@ -125,6 +125,7 @@ Result<EnergySample> ShareSource::read_plain(std::chrono::nanoseconds now) {
         }
     }
     plain_sequence_ += has_moved ? 1 : 0;
+    sample->moves_always = false; // a VM that did nothing used nothing
     sample->sequence = plain_sequence_;
     sample->epoch = "plain";
     // Scaphandre renews every 5 s and does not say so.

@@ -128,7 +128,7 @@ void run_agent(const AgentPlan& plan) {
                 plan.publishes ? load_ledger(config.ledger.file) : Ledger(Residual::idle));
     Vms vms{plan.publishes,
             {},
-            VmUsage(config.roots.proc),
+            VmUsage(config.roots.proc, std::make_shared<const CpuTopology>(single_socket(1))),
             SharePublisher(config.shares, config.share_layout)};
     AgentLoop loop(io, meter, energy, vms.usage, config.interval);
 

@@ -35,8 +35,9 @@ ConsumerPtr make_consumer(const Vm& vm, const std::filesystem::path& proc_root,
 
 } // namespace
 
-VmUsage::VmUsage(std::filesystem::path proc_root)
-    : proc_root_(std::move(proc_root)), busy_time_(proc_root_) {}
+VmUsage::VmUsage(std::filesystem::path proc_root, CpuTopologyPtr topology)
+    : proc_root_(std::move(proc_root)), topology_(std::move(topology)),
+      busy_time_(proc_root_, topology_) {}
 
 bool VmUsage::was_born_since_last_look(const ProcessClock& clock) const {
     const nanoseconds born = clock_tick() * static_cast<std::int64_t>(clock.stat().start_ticks);
@@ -75,6 +76,8 @@ UsageSample VmUsage::collect() {
     // Here and not when it is heard of: a VM that is back before the tick goes on counting.
     std::erase_if(vms_, [](const auto& entry) { return !entry.second.is_listed; });
     UsageSample sample;
+    sample.topology = topology_;
+    sample.busy_error = busy_time_.error();
     sample.consumers.reserve(vms_.size());
     for (auto& [uuid, vm] : vms_) {
         if (vm.clock) {
@@ -85,7 +88,7 @@ UsageSample VmUsage::collect() {
                 vm.clock.reset(); // libvirt will say what became of the VM
             }
         }
-        sample.consumers.push_back({vm.consumer, vm.count});
+        sample.consumers.push_back({vm.consumer, {vm.count}, {}, {}});
     }
     if (const auto busy = busy_time_.read()) {
         sample.busy_time = *busy;

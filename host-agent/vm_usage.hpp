@@ -20,7 +20,7 @@ namespace wattvisor::host {
 
 class VmUsage final : public ConsumerSource {
 public:
-    explicit VmUsage(std::filesystem::path proc_root);
+    VmUsage(std::filesystem::path proc_root, CpuTopologyPtr topology);
 
     // The VMs that run now.
     void update(const std::vector<Vm>& vms);
@@ -42,6 +42,7 @@ private:
     [[nodiscard]] bool was_born_since_last_look(const ProcessClock& clock) const;
 
     std::filesystem::path proc_root_;
+    CpuTopologyPtr topology_;
     BusyTime busy_time_;
     std::optional<std::chrono::nanoseconds> last_look_; // since boot
     std::map<std::string, Watched> vms_;                // by UUID

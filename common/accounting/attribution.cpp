@@ -61,6 +61,13 @@ void settle(std::uint64_t energy_uj, std::vector<Remainder>& remainders) {
     if (given == energy_uj) {
         return;
     }
+    if (given < energy_uj && energy_uj - given < remainders.size()) {
+        // Only who is among the first counts, not in which order they are.
+        const auto end = remainders.begin() + static_cast<std::ptrdiff_t>(energy_uj - given);
+        std::nth_element(remainders.begin(), end, remainders.end(), is_owed_more);
+        std::for_each(remainders.begin(), end, give_one);
+        return;
+    }
     std::sort(remainders.begin(), remainders.end(), is_owed_more);
     while (given < energy_uj) {
         for (auto it = remainders.begin(); it != remainders.end() && given < energy_uj; ++it) {

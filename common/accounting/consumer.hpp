@@ -2,6 +2,9 @@
 // What energy is charged to, and what a consumer source says of it at each tick.
 #pragma once
 
+#include "common/usage/cpu_topology.hpp"
+
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -31,19 +34,47 @@ struct Consumer {
 
 using ConsumerPtr = std::shared_ptr<const Consumer>;
 
+// The kinds of threads and processes that work for a VM.
+enum class Component {
+    vcpu,
+    emulator, // QEMU's main loop and its workers
+    iothread,
+    vhost, // a kernel thread before Linux 6.4, a thread of QEMU since
+    virtiofsd,
+    swtpm,
+    network, // passt, slirp
+    helper,  // any other process of the VM
+};
+inline constexpr std::size_t kComponents = 8;
+using ComponentTimes = std::array<std::chrono::nanoseconds, kComponents>;
+
+// Bytes of memory per socket, by the index that CpuTopology gives it.
+using SocketBytes = boost::container::small_vector<std::uint64_t, 2>;
+
 struct ConsumerUsage {
     ConsumerPtr consumer;
-    // CPU time since the source began to watch this consumer: all of its threads, ended ones too.
-    // A consumer that was not in the sample before is counted from 0, also when it comes back.
-    std::chrono::nanoseconds cpu_time{0};
+    // CPU time per socket since the source began to watch this consumer: all of its threads, ended
+    // ones too. A consumer that was not in the sample before is counted from 0, also when it comes
+    // back. A socket beyond the end has 0.
+    SocketTimes cpu_time;
+    // CPU time per component since watched, whenever the source has looked at the threads anew:
+    // that is dearer than the time as a whole, so not at every tick. Null in between.
+    std::shared_ptr<const ComponentTimes> components;
+    // Resident memory; empty where it is not known or not asked for.
+    SocketBytes resident;
 };
 
 // One reading of a consumer source. Consumers that are not listed have ended.
 struct UsageSample {
+    CpuTopologyPtr topology; // null: all CPUs are one socket, and how many there are is not known
     std::vector<ConsumerUsage> consumers;
-    // CPU time that the machine was busy since the source began to watch it; absent when it could
-    // not be read this time.
-    std::optional<std::chrono::nanoseconds> busy_time;
+    // CPU time that the machine was busy since the source began to watch it, per socket; absent
+    // when it could not be read this time.
+    std::optional<SocketTimes> busy_time;
+    // How much a reading of busy time can be short at the most, per socket.
+    std::chrono::nanoseconds busy_error{0};
+    // Memory in use on the nodes of each socket, the consumers' included; empty where not known.
+    SocketBytes used_memory;
 };
 
 class ConsumerSource {

@@ -2,20 +2,32 @@
 #include "common/accounting/ledger.hpp"
 
 #include <algorithm>
+#include <limits>
 
 namespace wattvisor {
+
+namespace {
+
+// Accounts have the numbers in between.
+constexpr std::uint64_t kOtherId = 0;
+constexpr std::uint64_t kIdleId = std::numeric_limits<std::uint64_t>::max();
+
+} // namespace
 
 std::size_t Ledger::zone_index(const Zone& zone) {
     const auto known =
         std::find_if(zones_.begin(), zones_.end(),
                      [&zone](const ZoneTotals& totals) { return totals.zone.id == zone.id; });
     if (known != zones_.end()) {
-        known->zone = zone; // the range or the name may be read better now
+        if (known->zone != zone) {
+            known->zone = zone; // the range or the name may be read better now
+        }
         return static_cast<std::size_t>(known - zones_.begin());
     }
     ZoneTotals totals;
     totals.zone = zone;
     zones_.push_back(std::move(totals));
+    resting_uj_.resize(zones_.size());
     for (auto& [id, account] : accounts_) {
         account.total_uj.resize(zones_.size());
         account.carry.resize(zones_.size());
@@ -30,27 +42,35 @@ Account& Ledger::open(const ConsumerPtr& consumer) {
         account.id = next_id_++;
         account.total_uj.resize(zones_.size());
         account.carry.resize(zones_.size());
+        awake_.push_back(&account);
+    } else if (!account.listed) {
+        wake(account);
     }
     account.consumer = consumer;
     return account;
 }
 
 std::vector<std::uint64_t> Ledger::charge(std::size_t zone, std::uint64_t energy_uj,
-                                          const std::vector<AccountUse>& uses,
-                                          std::uint64_t other_ns) {
+                                          const std::vector<AccountUse>& uses, std::uint64_t other,
+                                          std::uint64_t idle) {
     ZoneTotals& totals = zones_[zone];
     totals.total_uj += energy_uj;
     std::vector<Claim> claims;
-    claims.reserve(uses.size() + 1);
+    claims.reserve(uses.size() + 2);
     for (const AccountUse& use : uses) {
-        claims.push_back({use.account->id, use.cpu_ns, use.account->carry[zone], 0});
+        claims.push_back({use.account->id, use.weight, use.account->carry[zone], 0});
     }
-    claims.push_back({0, other_ns, totals.other_carry, 0});
+    claims.push_back({kOtherId, other, totals.other_carry, 0});
+    claims.push_back({kIdleId, idle, totals.idle_carry, 0});
     if (!split_exactly(energy_uj, claims)) {
         (residual_ == Residual::idle ? totals.idle_uj : totals.other_uj) += energy_uj;
     }
-    totals.other_uj += claims.back().energy_uj;
-    totals.other_carry = claims.back().carry;
+    const Claim& idle_claim = claims[uses.size() + 1];
+    totals.idle_uj += idle_claim.energy_uj;
+    totals.idle_carry = idle_claim.carry;
+    const Claim& other_claim = claims[uses.size()];
+    totals.other_uj += other_claim.energy_uj;
+    totals.other_carry = other_claim.carry;
     std::vector<std::uint64_t> charged(uses.size());
     for (std::size_t i = 0; i < uses.size(); ++i) {
         charged[i] = claims[i].energy_uj;
@@ -63,52 +83,70 @@ std::vector<std::uint64_t> Ledger::charge(std::size_t zone, std::uint64_t energy
 void Ledger::close_unlisted(const std::vector<AccountUse>& listed,
                             std::chrono::system_clock::time_point now,
                             std::chrono::system_clock::time_point keep_since) {
-    for (auto& [id, account] : accounts_) {
-        if (account.listed) {
-            account.ended = now;
+    for (Account* account : awake_) {
+        if (account->listed) {
+            account->ended = now;
         }
-        account.listed = false;
+        account->listed = false;
     }
     for (const AccountUse& use : listed) {
         use.account->listed = true;
     }
-    for (auto it = accounts_.begin(); it != accounts_.end();) {
-        const Account& account = it->second;
-        if (account.listed || account.ended > keep_since) {
-            ++it;
-            continue;
+    for (Account* account : awake_) {
+        if (!account->listed) {
+            put_to_rest(*account);
         }
-        forget(account);
-        it = accounts_.erase(it);
+    }
+    awake_.clear();
+    for (const AccountUse& use : listed) {
+        awake_.push_back(use.account);
+    }
+    while (!resting_.empty() && resting_.begin()->first <= keep_since) {
+        forget(resting_.begin()->second);
     }
 }
 
-void Ledger::forget(const Account& account) {
+void Ledger::put_to_rest(Account& account) {
     for (std::size_t zone = 0; zone < zones_.size(); ++zone) {
+        resting_uj_[zone] += account.total_uj[zone];
+    }
+    resting_.emplace(account.ended, account.id);
+}
+
+void Ledger::wake(Account& account) {
+    if (resting_.erase({account.ended, account.id}) == 0) {
+        return; // opened twice in one tick
+    }
+    for (std::size_t zone = 0; zone < zones_.size(); ++zone) {
+        resting_uj_[zone] -= account.total_uj[zone];
+    }
+    awake_.push_back(&account);
+}
+
+void Ledger::forget(std::uint64_t id) {
+    const Account& account = accounts_.at(id);
+    for (std::size_t zone = 0; zone < zones_.size(); ++zone) {
+        resting_uj_[zone] -= account.total_uj[zone];
         zones_[zone].folded_uj += account.total_uj[zone];
         // What it was still owed goes to `other`, or rounding would be lost with every process.
         zones_[zone].other_carry += account.carry[zone];
     }
+    resting_.erase({account.ended, id});
     id_of_key_.erase(account.consumer->key);
+    accounts_.erase(id);
 }
 
 std::uint64_t Ledger::ended_uj(std::size_t zone) const {
-    std::uint64_t sum = zones_[zone].folded_uj;
-    for (const auto& [id, account] : accounts_) {
-        if (!account.listed) {
-            sum += account.total_uj[zone];
-        }
-    }
-    return sum;
+    return zones_[zone].folded_uj + resting_uj_[zone];
 }
 
 std::uint64_t Ledger::conservation_error_uj() const {
     std::uint64_t error = 0;
     for (std::size_t zone = 0; zone < zones_.size(); ++zone) {
         const ZoneTotals& totals = zones_[zone];
-        std::uint64_t parts = totals.folded_uj + totals.other_uj + totals.idle_uj;
-        for (const auto& [id, account] : accounts_) {
-            parts += account.total_uj[zone];
+        std::uint64_t parts = ended_uj(zone) + totals.other_uj + totals.idle_uj;
+        for (const Account* account : awake_) {
+            parts += account->total_uj[zone];
         }
         error += parts > totals.total_uj ? parts - totals.total_uj : totals.total_uj - parts;
     }
@@ -117,13 +155,15 @@ std::uint64_t Ledger::conservation_error_uj() const {
 
 void Ledger::restore(std::vector<ZoneTotals> zones, std::vector<Account> accounts) {
     zones_ = std::move(zones);
+    resting_uj_.resize(zones_.size());
     for (Account& account : accounts) {
         account.id = next_id_++;
         account.listed = false;
         account.total_uj.resize(zones_.size());
         account.carry.resize(zones_.size());
         id_of_key_.emplace(account.consumer->key, account.id);
-        accounts_.emplace(account.id, std::move(account));
+        const auto entry = accounts_.emplace(account.id, std::move(account)).first;
+        put_to_rest(entry->second);
     }
 }
 

@@ -1,19 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 // The running totals in whole microjoules, per zone and consumer. Totals never go back, and per
 // zone total = consumers + ended + other + idle holds after every charge. The ledger knows nothing
-// of counters or time; the meter feeds it. A consumer that ends is either kept under its key, so
-// that it goes on when it comes back (a VM), or folded into `ended` (a process).
+// of counters, sockets or time; the meter feeds it. A consumer that ends is either kept under its
+// key, so that it goes on when it comes back (a VM), or folded into `ended` (a process). A tick
+// costs nothing for those that have ended.
 #pragma once
 
 #include "common/accounting/attribution.hpp"
+#include "common/accounting/component_energy.hpp"
 #include "common/accounting/consumer.hpp"
 #include "common/energy/zone.hpp"
 
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace wattvisor {
@@ -26,6 +32,14 @@ struct ZoneTotals {
     std::uint64_t other_uj = 0;
     std::uint64_t idle_uj = 0;
     std::int64_t other_carry = 0;
+    std::int64_t idle_carry = 0;
+    // Of the counter, so that a restart of the agent loses sight of nothing:
+    std::optional<std::uint64_t> counter_uj{}; // as it was last read
+    std::uint64_t unmetered_uj = 0;          // used while no agent ran: charged to nobody
+    std::uint64_t wraps = 0;
+    std::uint64_t resets = 0;
+    std::uint64_t jumps = 0;
+    std::optional<std::uint64_t> floor_uw{}; // the least power seen, for the policy `static`
 };
 
 struct Account {
@@ -34,14 +48,15 @@ struct Account {
     bool listed = false;                 // there at the last tick
     std::vector<std::uint64_t> total_uj; // per zone of the ledger
     std::vector<std::int64_t> carry;
-    std::chrono::nanoseconds cpu_time{0};          // as of the last tick, on the source's count
+    SocketTimes cpu_time;                          // as of the last tick, on the source's count
+    std::optional<ComponentEnergy> components;     // none before the first look at its threads
     std::chrono::system_clock::time_point ended{}; // when it was last listed, for keeping it
 };
 
-// CPU time of one account within a tick.
+// What an account is charged by in one split: CPU time in nanoseconds, or whatever the policy says.
 struct AccountUse {
     Account* account;
-    std::uint64_t cpu_ns;
+    std::uint64_t weight;
 };
 
 // Who is charged when nothing ran at all.
@@ -60,10 +75,11 @@ public:
     // The account of the consumer, which is opened when it is new.
     Account& open(const ConsumerPtr& consumer);
 
-    // Splits the energy of one zone among `uses` and `other_ns` by CPU time, exactly. Returns what
-    // was charged per use, in their order.
+    // Splits the energy of one zone among `uses`, `other` and `idle` by their weights, exactly.
+    // Returns what was charged per use, in their order.
     std::vector<std::uint64_t> charge(std::size_t zone, std::uint64_t energy_uj,
-                                      const std::vector<AccountUse>& uses, std::uint64_t other_ns);
+                                      const std::vector<AccountUse>& uses, std::uint64_t other,
+                                      std::uint64_t idle = 0);
 
     // Marks the accounts in use as listed and all others as ended; forgets those that ended before
     // `keep_since` and folds their totals into `ended`.
@@ -72,6 +88,8 @@ public:
                         std::chrono::system_clock::time_point keep_since);
 
     [[nodiscard]] const std::vector<ZoneTotals>& zones() const { return zones_; }
+    // For what the meter learns of a counter; sums are the ledger's own.
+    [[nodiscard]] ZoneTotals& notes(std::size_t zone) { return zones_[zone]; }
     [[nodiscard]] const std::map<std::uint64_t, Account>& accounts() const { return accounts_; }
 
     // Microjoules of the zone that belong to consumers which are not listed now.
@@ -84,13 +102,19 @@ public:
     void restore(std::vector<ZoneTotals> zones, std::vector<Account> accounts);
 
 private:
-    void forget(const Account& account);
+    void put_to_rest(Account& account);
+    void wake(Account& account);
+    void forget(std::uint64_t id);
 
     Residual residual_;
     std::vector<ZoneTotals> zones_;
     std::map<std::uint64_t, Account> accounts_; // by id: in the order of their opening
     std::unordered_map<std::string, std::uint64_t> id_of_key_;
     std::uint64_t next_id_ = 1; // 0 is `other`
+    // Accounts are either awake (listed at the last tick, or opened since) or at rest.
+    std::vector<Account*> awake_;
+    std::vector<std::uint64_t> resting_uj_; // per zone, of all at rest
+    std::set<std::pair<std::chrono::system_clock::time_point, std::uint64_t>> resting_; // by end
 };
 
 } // namespace wattvisor

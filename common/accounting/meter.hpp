@@ -5,7 +5,11 @@
 #pragma once
 
 #include "common/accounting/ledger.hpp"
+#include "common/accounting/policy.hpp"
 #include "common/accounting/snapshot.hpp"
+#include "common/accounting/tick_use.hpp"
+#include "common/accounting/zone_counter.hpp"
+#include "common/accounting/zone_floor.hpp"
 #include "common/base/error.hpp"
 #include "common/energy/energy_source.hpp"
 
@@ -20,6 +24,7 @@ struct MeterOptions {
     std::string epoch;                      // names this run; see make_epoch()
     std::chrono::nanoseconds interval{0};   // as configured
     std::chrono::nanoseconds keep_ended{0}; // how long consumers that ended keep their account
+    PolicySettings policy{};
 };
 
 // When a tick takes place, on both clocks of this machine.
@@ -28,6 +33,7 @@ struct TickTime {
     std::chrono::system_clock::time_point wall{};
     std::uint64_t ticks = 0;
     std::uint64_t ticks_skipped = 0;
+    std::chrono::nanoseconds boottime{0}; // as monotonic, but goes on while the machine sleeps
 };
 
 class Meter {
@@ -42,36 +48,30 @@ public:
     [[nodiscard]] const Ledger& ledger() const { return ledger_; }
 
 private:
-    struct CounterState {
-        std::optional<std::uint64_t> last_uj;
-        std::uint64_t wraps = 0;
-        std::uint64_t resets = 0;
-        std::string problem; // of the last reading
-        std::uint64_t delta_uj = 0;
-        bool is_listed = false;   // the source has such a zone
-        bool was_read = false;    // at the measurement before
-        bool is_measured = false; // the delta covers exactly the time between the last two samples
-    };
-
     [[nodiscard]] SnapshotPtr measure(const TickTime& time, const EnergySample& sample,
                                       const UsageSample& usage);
     [[nodiscard]] SnapshotPtr hold(const TickTime& time, std::string problem);
     [[nodiscard]] bool is_new(const EnergySample& sample) const;
+    void follow_clocks(const TickTime& time);
     void read_counters(const EnergySample& sample);
-    [[nodiscard]] std::vector<AccountUse> read_usage(const UsageSample& usage);
-    [[nodiscard]] std::uint64_t other_time(const UsageSample& usage,
-                                           const std::vector<AccountUse>& uses);
+    void charge_zone(std::size_t zone, std::vector<std::uint64_t>& charged_uj);
+    [[nodiscard]] std::vector<EnergyPart> divide_zone(std::size_t zone) const;
+    [[nodiscard]] std::uint64_t floor_uj(std::size_t zone) const;
+    void learn_floors();
+    void settle_components(const UsageSample& usage, const std::vector<std::uint64_t>& charged_uj);
+    void close_ended(const TickTime& time);
     [[nodiscard]] std::shared_ptr<Snapshot> new_snapshot(const TickTime& time) const;
     void fill_zones(Snapshot& snapshot) const;
-    void fill_consumers(Snapshot& snapshot, const std::vector<AccountUse>& uses,
-                        const std::vector<std::uint64_t>& charged_uj) const;
+    void fill_consumers(Snapshot& snapshot, const std::vector<std::uint64_t>& charged_uj) const;
     [[nodiscard]] std::optional<std::chrono::nanoseconds>
     measured_interval(const EnergySample& sample) const;
     [[nodiscard]] std::chrono::nanoseconds patience() const;
 
     MeterOptions options_;
     Ledger ledger_;
-    std::vector<CounterState> counters_; // per zone of the ledger
+    std::vector<ZoneCounter> counters_; // per zone of the ledger
+    std::vector<FloorWatch> floors_;    // likewise
+    TickUse use_;
     std::optional<std::chrono::nanoseconds> began_;
     std::optional<std::chrono::nanoseconds> fresh_at_; // when the last new sample came
     std::optional<std::chrono::nanoseconds> last_busy_;
@@ -81,6 +81,11 @@ private:
     std::chrono::nanoseconds sample_time_{0};
     std::chrono::nanoseconds source_interval_{0};
     std::optional<std::chrono::nanoseconds> measured_;
+    // Adds up the time between measurements, sleep included: what counters are judged by.
+    std::chrono::nanoseconds counter_clock_{0};
+    std::optional<TickTime> last_tick_;
+    std::chrono::nanoseconds slept_{0}; // since the last measurement
+    std::uint64_t suspends_ = 0;
     std::uint64_t sequence_ = 0;
     bool estimated_ = false;
     SnapshotPtr last_;

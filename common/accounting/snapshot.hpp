@@ -4,6 +4,7 @@
 // it is not known, never 0.
 #pragma once
 
+#include "common/accounting/component_energy.hpp"
 #include "common/accounting/consumer.hpp"
 #include "common/energy/zone.hpp"
 
@@ -30,14 +31,18 @@ struct ZoneAccount {
     std::optional<std::uint64_t> power_uw; // microwatts over the last measured interval
     std::uint64_t wraps = 0;
     std::uint64_t resets = 0;
+    std::uint64_t jumps = 0;
+    std::uint64_t unmetered_uj = 0;        // not in total_uj: used while no agent ran
+    std::optional<std::uint64_t> floor_uw; // what the policy `static` takes for idle power
 };
 
 struct ConsumerAccount {
     ConsumerPtr consumer;
-    std::vector<std::uint64_t> total_uj;   // per zone, in the order of Snapshot::zones
-    std::chrono::nanoseconds cpu_time{0};  // since watched
-    std::optional<std::uint64_t> power_uw; // over the zones that count in the total
-    std::optional<double> cpu_usage;       // CPUs used over the last measured interval
+    std::vector<std::uint64_t> total_uj;       // per zone, in the order of Snapshot::zones
+    std::chrono::nanoseconds cpu_time{0};      // since watched
+    std::optional<std::uint64_t> power_uw;     // over the zones that count in the total
+    std::optional<double> cpu_usage;           // CPUs used over the last measured interval
+    std::optional<ComponentEnergy> components; // of a VM whose threads were looked at
     // Total over the zones that lie side by side (packages and dram).
     [[nodiscard]] std::uint64_t energy_uj(const std::vector<ZoneAccount>& zones) const;
 };
@@ -62,6 +67,7 @@ struct Snapshot {
 
     std::uint64_t ticks = 0;         // timer ticks taken, with or without a new measurement
     std::uint64_t ticks_skipped = 0; // late ticks that were left out
+    std::uint64_t suspends = 0;      // how often the machine slept while the agent ran
 
     // Sums over the zones that lie side by side.
     [[nodiscard]] std::uint64_t energy_uj() const;

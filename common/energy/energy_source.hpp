@@ -27,6 +27,9 @@ struct EnergySample {
     // How often the source renews its counters; zero where it is renewed all the time.
     std::chrono::nanoseconds source_interval{0};
     bool estimated = false; // from a model, not from a counter
+    // Hardware, whose counters always move: one that stands still is frozen. A share may stand
+    // still for good reason.
+    bool moves_always = false;
 };
 
 class EnergySource {

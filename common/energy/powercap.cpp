@@ -15,6 +15,9 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::string_view kControlType = "intel-rapl:";
+constexpr std::string_view kMmioControlType = "intel-rapl-mmio:";
+// How many reads lie between two looks for zones that came or went.
+constexpr unsigned kReadsPerLook = 10;
 // So many reads without any counter moving, and the open files may be of a tree that is gone.
 constexpr unsigned kStillReads = 10;
 
@@ -57,7 +60,7 @@ std::optional<Zone> describe_zone(const fs::path& folder, const ZoneFolder& plac
 
 auto place_of(const Zone& zone) {
     const auto place = parse_zone_folder(zone.id).value_or(ZoneFolder{});
-    return std::tuple(place.parent, place.is_subzone, place.child);
+    return std::tuple(place.is_mmio, place.parent, place.is_subzone, place.child);
 }
 
 // A subzone is on the socket of its parent, whatever number the kernel gave the parent's folder.
@@ -69,11 +72,42 @@ void inherit_sockets(ZoneList& zones) {
         }
         for (const Zone& parent : zones) {
             const auto parent_place = parse_zone_folder(parent.id);
-            if (!parent_place->is_subzone && parent_place->parent == place->parent) {
+            if (!parent_place->is_subzone && parent_place->parent == place->parent &&
+                parent_place->is_mmio == place->is_mmio) {
                 zone.socket = parent.socket;
             }
         }
     }
+}
+
+bool is_mmio(const Zone& zone) {
+    return zone.id.starts_with(kMmioControlType);
+}
+
+// The same joule twice: both ways lead to the same registers of the processor.
+void drop_repetitions(ZoneList& zones) {
+    const ZoneList all = zones;
+    std::erase_if(zones, [&all](const Zone& zone) {
+        return is_mmio(zone) && std::any_of(all.begin(), all.end(), [&zone](const Zone& other) {
+                   return !is_mmio(other) && other.kind == zone.kind &&
+                          (other.socket == zone.socket || zone.kind == ZoneKind::psys);
+               });
+    });
+}
+
+// The names of the folders that may be zones, sorted.
+std::vector<std::string> list_zone_folders(const fs::path& class_folder) {
+    std::vector<std::string> names;
+    std::error_code error;
+    fs::directory_iterator entries(class_folder, error);
+    for (; !error && entries != fs::directory_iterator(); entries.increment(error)) {
+        std::string name = entries->path().filename().string();
+        if (parse_zone_folder(name)) {
+            names.push_back(std::move(name));
+        }
+    }
+    std::sort(names.begin(), names.end());
+    return names;
 }
 
 Error no_zones(const fs::path& class_folder) {
@@ -85,15 +119,16 @@ Error no_zones(const fs::path& class_folder) {
 } // namespace
 
 std::optional<ZoneFolder> parse_zone_folder(std::string_view folder) {
-    if (!folder.starts_with(kControlType)) {
+    const bool is_mmio = folder.starts_with(kMmioControlType);
+    if (!is_mmio && !folder.starts_with(kControlType)) {
         return std::nullopt;
     }
-    folder.remove_prefix(kControlType.size());
+    folder.remove_prefix(is_mmio ? kMmioControlType.size() : kControlType.size());
     const auto parent = take_number(folder);
     if (!parent) {
         return std::nullopt;
     }
-    ZoneFolder place{*parent, false, 0};
+    ZoneFolder place{*parent, false, 0, is_mmio};
     if (folder.empty()) {
         return place;
     }
@@ -168,6 +203,7 @@ Result<ZoneList> discover_zones(const fs::path& class_folder) {
     std::sort(zones.begin(), zones.end(),
               [](const Zone& a, const Zone& b) { return place_of(a) < place_of(b); });
     inherit_sockets(zones);
+    drop_repetitions(zones);
     return zones;
 }
 
@@ -178,6 +214,7 @@ Result<bool> PowercapSource::open_zones() {
     if (!zones) {
         return zones.error();
     }
+    folders_ = list_zone_folders(class_folder_);
     counters_.clear();
     for (const Zone& zone : *zones) {
         counters_.push_back({class_folder_ / zone.id / "energy_uj", FileDescriptor(), {}});
@@ -186,6 +223,14 @@ Result<bool> PowercapSource::open_zones() {
         zones_ = std::make_shared<const ZoneList>(std::move(*zones));
     }
     return true;
+}
+
+bool PowercapSource::has_other_zones_now() {
+    if (++reads_since_look_ < kReadsPerLook) {
+        return false;
+    }
+    reads_since_look_ = 0;
+    return list_zone_folders(class_folder_) != folders_;
 }
 
 Result<std::uint64_t> PowercapSource::read_counter(Counter& counter) {
@@ -218,7 +263,7 @@ Result<std::uint64_t> PowercapSource::read_counter(Counter& counter) {
 }
 
 Result<EnergySample> PowercapSource::read(std::chrono::nanoseconds now) {
-    if (!zones_ || counters_.empty()) {
+    if (!zones_ || counters_.empty() || has_other_zones_now()) {
         if (auto opened = open_zones(); !opened) {
             return opened.error();
         }
@@ -226,6 +271,7 @@ Result<EnergySample> PowercapSource::read(std::chrono::nanoseconds now) {
     EnergySample sample;
     sample.zones = zones_;
     sample.epoch = "local";
+    sample.moves_always = true;
     sample.time = now;
     sample.counters_uj.reserve(counters_.size());
     bool any = false;

@@ -15,14 +15,15 @@
 
 namespace wattvisor {
 
-// "intel-rapl:0" or "intel-rapl:0:1": the numbers in a zone folder's name.
+// "intel-rapl:0", "intel-rapl:0:1" or "intel-rapl-mmio:0": what a zone folder's name says.
 struct ZoneFolder {
     unsigned parent = 0;
     bool is_subzone = false;
     unsigned child = 0;
+    bool is_mmio = false; // the other way to the same registers, on some laptops
 };
 
-// Other control types give no value: intel-rapl-mmio repeats intel-rapl, dtpm is something else.
+// Other control types give no value: dtpm is something else.
 [[nodiscard]] std::optional<ZoneFolder> parse_zone_folder(std::string_view folder);
 
 // The kind that a zone's name stands for: "package-0", "package-1-die-0", "core", "uncore", "dram",
@@ -31,15 +32,18 @@ struct ZoneFolder {
 [[nodiscard]] std::optional<unsigned> parse_package_number(std::string_view name);
 
 // The zones of a class folder, sorted by id. Zones that lack a name get the one their place
-// implies. Throws nothing; an unreadable folder is an error with a hint for a person.
+// implies. A zone of intel-rapl-mmio counts only where intel-rapl has none of its kind on that
+// socket: it repeats the same joules. Throws nothing; an unreadable folder is an error with a hint
+// for a person.
 [[nodiscard]] Result<ZoneList> discover_zones(const std::filesystem::path& class_folder);
 
 class PowercapSource final : public EnergySource {
 public:
     explicit PowercapSource(std::filesystem::path class_folder);
 
-    // Looks for the zones at the first call, and again whenever none could be read or all stood
-    // still for long: what is behind the open files may have been replaced.
+    // Looks for the zones at the first call and every ten after: zones come and go with kernel
+    // modules. Opens all anew whenever none could be read or all stood still for long: what is
+    // behind the open files may have been replaced.
     [[nodiscard]] Result<EnergySample> read(std::chrono::nanoseconds now) override;
 
 private:
@@ -49,6 +53,7 @@ private:
         std::optional<std::uint64_t> last_uj;
     };
     [[nodiscard]] Result<bool> open_zones();
+    [[nodiscard]] bool has_other_zones_now();
     [[nodiscard]] Result<std::uint64_t> read_counter(Counter& counter);
 
     std::filesystem::path class_folder_;
@@ -57,6 +62,8 @@ private:
     std::string buffer_;
     std::uint64_t sequence_ = 0;
     unsigned still_reads_ = 0;
+    unsigned reads_since_look_ = 0;
+    std::vector<std::string> folders_; // of zones, as they were when last looked for
 };
 
 } // namespace wattvisor

@@ -3,6 +3,7 @@
 
 #include "common/base/text_file.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace wattvisor {
@@ -20,6 +21,20 @@ std::string_view next_field(std::string_view& text) {
     const std::string_view field = text.substr(0, length);
     text.remove_prefix(length);
     return field;
+}
+
+// user nice system idle iowait irq softirq steal guest guest_nice
+std::optional<std::uint64_t> parse_busy_fields(std::string_view line) {
+    constexpr std::array<bool, 7> kIsBusy{true, true, true, false, false, true, true};
+    std::uint64_t busy = 0;
+    for (const bool is_busy : kIsBusy) {
+        const auto ticks = parse_number(next_field(line));
+        if (!ticks) {
+            return std::nullopt;
+        }
+        busy += is_busy ? *ticks : 0;
+    }
+    return busy;
 }
 
 } // namespace
@@ -73,19 +88,26 @@ std::optional<std::uint64_t> parse_busy_ticks(std::string_view stat) {
     if (!stat.starts_with(kAllCpus)) {
         return std::nullopt;
     }
-    std::string_view line = stat.substr(0, stat.find('\n'));
-    line.remove_prefix(kAllCpus.size());
-    // user nice system idle iowait irq softirq steal guest guest_nice
-    constexpr std::array<bool, 7> kIsBusy{true, true, true, false, false, true, true};
-    std::uint64_t busy = 0;
-    for (const bool is_busy : kIsBusy) {
-        const auto ticks = parse_number(next_field(line));
-        if (!ticks) {
-            return std::nullopt;
+    const std::string_view line = stat.substr(0, stat.find('\n'));
+    return parse_busy_fields(line.substr(kAllCpus.size()));
+}
+
+std::vector<std::uint64_t> parse_busy_ticks_per_cpu(std::string_view stat) {
+    constexpr std::string_view kCpu = "cpu";
+    constexpr std::uint64_t kMostCpus = 1U << 16U;
+    std::vector<std::uint64_t> ticks;
+    stat.remove_prefix(std::min(stat.find('\n'), stat.size() - 1) + 1); // the line of all CPUs
+    while (stat.starts_with(kCpu)) {
+        std::string_view line = stat.substr(kCpu.size(), stat.find('\n') - kCpu.size());
+        const auto cpu = parse_number(next_field(line));
+        const auto busy = parse_busy_fields(line);
+        if (cpu && busy && *cpu < kMostCpus) {
+            ticks.resize(std::max<std::size_t>(ticks.size(), *cpu + 1));
+            ticks[*cpu] = *busy;
         }
-        busy += is_busy ? *ticks : 0;
+        stat.remove_prefix(std::min(stat.find('\n'), stat.size() - 1) + 1);
     }
-    return busy;
+    return ticks;
 }
 
 std::string join_arguments(std::string_view cmdline) {

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace wattvisor {
 
@@ -29,6 +30,9 @@ struct PidStat {
 // Busy clock ticks of all CPUs, from /proc/stat: user + nice + system + irq + softirq. The kernel
 // has guest time inside user and nice; adding its column again is the classic error.
 [[nodiscard]] std::optional<std::uint64_t> parse_busy_ticks(std::string_view stat);
+
+// The same per CPU, by its number; a CPU that is offline has no line and 0.
+[[nodiscard]] std::vector<std::uint64_t> parse_busy_ticks_per_cpu(std::string_view stat);
 
 // /proc/PID/cmdline: the arguments joined without separator, the way Scaphandre's label has them.
 [[nodiscard]] std::string join_arguments(std::string_view cmdline);

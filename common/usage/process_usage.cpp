@@ -48,8 +48,9 @@ ConsumerPtr describe_process(const fs::path& folder, pid_t pid, const PidStat& s
     return process;
 }
 
-ProcessUsage::ProcessUsage(fs::path proc_root)
-    : proc_root_(std::move(proc_root)), busy_time_(proc_root_) {}
+ProcessUsage::ProcessUsage(fs::path proc_root, CpuTopologyPtr topology)
+    : proc_root_(std::move(proc_root)), topology_(std::move(topology)),
+      busy_time_(proc_root_, topology_) {}
 
 bool ProcessUsage::watch(pid_t pid) {
     auto clock = ProcessClock::open(proc_root_, pid);
@@ -112,7 +113,7 @@ void ProcessUsage::look_at(pid_t pid, UsageSample& sample) {
     if (++watched.looks > 1 && is_due_for_refresh(watched.looks - 1)) {
         refresh_identity(watched);
     }
-    sample.consumers.push_back({watched.consumer, watched.last - watched.baseline});
+    sample.consumers.push_back({watched.consumer, {watched.last - watched.baseline}, {}, {}});
 }
 
 // False where the list could not be read to its end: then nothing is known of those not seen.
@@ -136,6 +137,8 @@ bool ProcessUsage::look_at_all(UsageSample& sample) {
 UsageSample ProcessUsage::collect() {
     ++collections_;
     UsageSample sample;
+    sample.topology = topology_;
+    sample.busy_error = busy_time_.error();
     sample.consumers.reserve(watched_.size() + 16);
     unopened_before_ = std::exchange(unopened_, {});
     const bool is_whole = look_at_all(sample);
@@ -146,7 +149,7 @@ UsageSample ProcessUsage::collect() {
             continue;
         }
         if (watched.seen_in != collections_ && watched.consumer) {
-            sample.consumers.push_back({watched.consumer, watched.last - watched.baseline});
+            sample.consumers.push_back({watched.consumer, {watched.last - watched.baseline}, {}, {}});
         }
         ++it;
     }

@@ -18,7 +18,7 @@ namespace wattvisor {
 
 class ProcessUsage final : public ConsumerSource {
 public:
-    explicit ProcessUsage(std::filesystem::path proc_root);
+    ProcessUsage(std::filesystem::path proc_root, CpuTopologyPtr topology);
 
     [[nodiscard]] UsageSample collect() override;
 
@@ -38,6 +38,7 @@ private:
     void refresh_identity(Watched& watched) const;
 
     std::filesystem::path proc_root_;
+    CpuTopologyPtr topology_;
     BusyTime busy_time_;
     std::unordered_map<pid_t, Watched> watched_;
     std::unordered_set<pid_t> unopened_; // listed, but not to be opened, in this collection

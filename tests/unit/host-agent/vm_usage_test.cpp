@@ -13,6 +13,8 @@
 namespace wattvisor::host {
 namespace {
 
+const CpuTopologyPtr kOneSocket = std::make_shared<const CpuTopology>(single_socket(2));
+
 using namespace std::chrono_literals;
 using std::chrono::nanoseconds;
 using testing::IsEmpty;
@@ -38,7 +40,7 @@ Vm vm_of(pid_t pid, int id = 1, const std::string& uuid = "u1") {
 nanoseconds time_of(const UsageSample& sample, const std::string& uuid = "u1") {
     for (const ConsumerUsage& used : sample.consumers) {
         if (used.consumer->key == uuid) {
-            return used.cpu_time;
+            return total_of(used.cpu_time);
         }
     }
     ADD_FAILURE() << uuid << " is not listed";
@@ -52,7 +54,7 @@ void expect_about(nanoseconds time, nanoseconds expected) {
 
 TEST(VmUsage, CountsWhatAVmUses) {
     LiveChild qemu;
-    VmUsage usage("/proc");
+    VmUsage usage("/proc", kOneSocket);
     usage.update({vm_of(qemu.pid())});
     const nanoseconds before = time_of(usage.collect());
     const nanoseconds first = qemu.burn();
@@ -65,7 +67,7 @@ TEST(VmUsage, CountsWhatAVmUses) {
 TEST(VmUsage, SaysWhoTheVmIs) {
     LiveChild qemu;
     qemu.become_cat();
-    VmUsage usage("/proc");
+    VmUsage usage("/proc", kOneSocket);
     usage.update({vm_of(qemu.pid())});
     const UsageSample sample = usage.collect();
     ASSERT_THAT(sample.consumers, SizeIs(1));
@@ -84,7 +86,7 @@ TEST(VmUsage, SaysWhoTheVmIs) {
 
 TEST(VmUsage, LearnsThatAVmWasEnrolled) {
     LiveChild qemu;
-    VmUsage usage("/proc");
+    VmUsage usage("/proc", kOneSocket);
     Vm vm = vm_of(qemu.pid());
     vm.enrolled = false;
     usage.update({vm});
@@ -101,13 +103,13 @@ TEST(VmUsage, LearnsThatAVmWasEnrolled) {
 TEST(VmUsage, CountsAVmThatWasThereAtTheStartFromNowOn) {
     LiveChild qemu;
     qemu.burn();
-    VmUsage usage("/proc");
+    VmUsage usage("/proc", kOneSocket);
     usage.update({vm_of(qemu.pid())});
     EXPECT_LT(time_of(usage.collect()), kSlack);
 }
 
 TEST(VmUsage, CountsAVmThatStartedSinceTheLastLookFromItsBirth) {
-    VmUsage usage("/proc");
+    VmUsage usage("/proc", kOneSocket);
     EXPECT_THAT(usage.collect().consumers, IsEmpty());
     LiveChild qemu;
     const nanoseconds used = qemu.burn();
@@ -117,7 +119,7 @@ TEST(VmUsage, CountsAVmThatStartedSinceTheLastLookFromItsBirth) {
 
 // It was `other` until now: libvirt was not there, or did not know its process.
 TEST(VmUsage, CountsAVmThatStartedBeforeTheLastLookFromNowOn) {
-    VmUsage usage("/proc");
+    VmUsage usage("/proc", kOneSocket);
     LiveChild qemu;
     qemu.burn(); // longer than the clock tick by which births are known
     EXPECT_THAT(usage.collect().consumers, IsEmpty());
@@ -129,7 +131,7 @@ TEST(VmUsage, CountsAVmThatStartedBeforeTheLastLookFromNowOn) {
 }
 
 TEST(VmUsage, GoesOnCountingWhenTheVmHasANewProcess) {
-    VmUsage usage("/proc");
+    VmUsage usage("/proc", kOneSocket);
     LiveChild first;
     first.burn();
     usage.update({vm_of(first.pid(), 1)});
@@ -147,7 +149,7 @@ TEST(VmUsage, GoesOnCountingWhenTheVmHasANewProcess) {
 // Destroyed and started again between two ticks: libvirt's lists come as it happens, and the ledger
 // compares with the count of the tick before.
 TEST(VmUsage, GoesOnCountingWhenAVmWasAwayBetweenTwoTicks) {
-    VmUsage usage("/proc");
+    VmUsage usage("/proc", kOneSocket);
     LiveChild first;
     usage.update({vm_of(first.pid(), 1)});
     static_cast<void>(usage.collect());
@@ -164,7 +166,7 @@ TEST(VmUsage, GoesOnCountingWhenAVmWasAwayBetweenTwoTicks) {
 // Its process ended, and libvirt did not say so yet: leaving it out would begin its count anew.
 TEST(VmUsage, KeepsAVmWhoseProcessEndedWhileItIsListed) {
     LiveChild qemu;
-    VmUsage usage("/proc");
+    VmUsage usage("/proc", kOneSocket);
     usage.update({vm_of(qemu.pid())});
     static_cast<void>(usage.collect());
     qemu.burn();
@@ -180,7 +182,7 @@ TEST(VmUsage, KeepsAVmWhoseProcessEndedWhileItIsListed) {
 
 TEST(VmUsage, DropsAVmThatLibvirtNoLongerLists) {
     LiveChild qemu;
-    VmUsage usage("/proc");
+    VmUsage usage("/proc", kOneSocket);
     usage.update({vm_of(qemu.pid()), vm_of(0, 2, "u2")});
     EXPECT_THAT(usage.collect().consumers, SizeIs(2));
     usage.update({vm_of(0, 2, "u2")});
@@ -190,7 +192,7 @@ TEST(VmUsage, DropsAVmThatLibvirtNoLongerLists) {
 }
 
 TEST(VmUsage, ListsAVmWhoseProcessIsNotKnownAndCountsItOnceItIs) {
-    VmUsage usage("/proc");
+    VmUsage usage("/proc", kOneSocket);
     usage.update({vm_of(0)});
     EXPECT_EQ(time_of(usage.collect()), 0ns);
     EXPECT_EQ(usage.collect().consumers[0].consumer->pid, 0);
@@ -203,7 +205,7 @@ TEST(VmUsage, ListsAVmWhoseProcessIsNotKnownAndCountsItOnceItIs) {
 }
 
 TEST(VmUsage, TakesAPidOfNobodyForAnUnknownOne) {
-    VmUsage usage("/proc");
+    VmUsage usage("/proc", kOneSocket);
     LiveChild child;
     const pid_t pid = child.pid();
     child.end();
@@ -214,7 +216,7 @@ TEST(VmUsage, TakesAPidOfNobodyForAnUnknownOne) {
 }
 
 TEST(VmUsage, NeverGoesBack) {
-    VmUsage usage("/proc");
+    VmUsage usage("/proc", kOneSocket);
     LiveChild first;
     LiveChild second;
     nanoseconds last{0};
@@ -237,7 +239,7 @@ protected:
                                  " 0 0 0 20 0 3 0 " + std::to_string(start_ticks) + " 0 0\n");
     }
     FakeTree tree;
-    VmUsage usage{tree.root()};
+    VmUsage usage{tree.root(), kOneSocket};
 };
 
 TEST_F(FixtureProc, IsReadInPlaceOfTheLiveOne) {
@@ -247,14 +249,14 @@ TEST_F(FixtureProc, IsReadInPlaceOfTheLiveOne) {
     usage.update({vm_of(77)});
     UsageSample sample = usage.collect();
     EXPECT_EQ(time_of(sample), 0ns);
-    EXPECT_EQ(sample.busy_time, 0ns);
+    EXPECT_EQ(sample.busy_time, SocketTimes{0ns});
     EXPECT_EQ(sample.consumers[0].consumer->exe, "qemu) kvm)");
     EXPECT_EQ(sample.consumers[0].consumer->cmdline, "qemu-nameweb");
     process(103, 5);
     tree.file("stat", "cpu  107 0 0 900 0 0 0 0 0 0\n");
     sample = usage.collect();
     EXPECT_EQ(time_of(sample), 3 * clock_tick());
-    EXPECT_EQ(sample.busy_time, 7 * clock_tick());
+    EXPECT_EQ(sample.busy_time, SocketTimes{7 * clock_tick()});
 }
 
 TEST_F(FixtureProc, WithAReusedPidAddsNothing) {

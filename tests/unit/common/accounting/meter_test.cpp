@@ -86,20 +86,22 @@ ConsumerPtr consumer(const std::string& key, const std::string& name = "vm") {
 class Rig {
 public:
     explicit Rig(Residual residual = Residual::idle, nanoseconds keep = 1h)
-        : meter({"abc", 1s, keep}, Ledger(residual)) {}
+        : meter({"abc", 1s, keep, {}}, Ledger(residual)) {}
 
     // Sets the CPU times that the sources show next.
     void use(const std::vector<std::pair<ConsumerPtr, nanoseconds>>& consumers, nanoseconds busy) {
         source.next.consumers.clear();
         for (const auto& [who, cpu_time] : consumers) {
-            source.next.consumers.push_back({who, cpu_time});
+            source.next.consumers.push_back({who, {cpu_time}, {}, {}});
         }
-        source.next.busy_time = busy;
+        source.next.busy_time = SocketTimes{busy};
+        source.next.busy_error = kBusyTimeError;
     }
     void add_energy(std::uint64_t uj, std::size_t zone = 0) { *energy.counters[zone].uj += uj; }
 
     SnapshotPtr tick(nanoseconds step = 1s) {
         now.monotonic += step;
+        now.boottime += step;
         now.wall += std::chrono::duration_cast<std::chrono::system_clock::duration>(step);
         ++now.ticks;
         return meter.tick(now, energy, source);
@@ -107,7 +109,7 @@ public:
 
     ScriptedEnergy energy;
     ScriptedConsumers source;
-    TickTime now{100s, std::chrono::system_clock::time_point(24h), 0, 0};
+    TickTime now{100s, std::chrono::system_clock::time_point(24h), 0, 0, 100s};
     Meter meter;
 };
 
@@ -718,10 +720,11 @@ TEST(Meter, AddsUpOverTenThousandRandomTicks) {
             const nanoseconds used(static_cast<std::int64_t>(below(3) * below(1'000'000'000)));
             entry.second += used;
             busy += below(20) == 0 ? 0ns : used;
-            rig.source.next.consumers.push_back({entry.first, entry.second});
+            rig.source.next.consumers.push_back({entry.first, {entry.second}, {}, {}});
         }
         busy += nanoseconds(static_cast<std::int64_t>(below(2) * below(100'000'000)));
-        rig.source.next.busy_time = busy;
+        rig.source.next.busy_time = SocketTimes{busy};
+        rig.source.next.busy_error = kBusyTimeError;
         for (std::size_t zone = 0; zone < 4; ++zone) {
             counters_uj[zone] += below(2) * below(30'000'000);
             const std::uint64_t range = zone == 0 ? 90'000'001 : UINT64_MAX;

@@ -10,7 +10,7 @@ namespace wattvisor {
 // How GoogleTest shows a step that was not expected.
 // NOLINTNEXTLINE(readability-identifier-naming): GoogleTest looks for this name
 static void PrintTo(const CounterDelta& delta, std::ostream* out) {
-    constexpr const char* kNames[] = {"first", "advanced", "wrapped", "reset"};
+    constexpr const char* kNames[] = {"first", "advanced", "wrapped", "reset", "jumped"};
     *out << kNames[static_cast<int>(delta.step)] << " by " << delta.energy_uj;
 }
 
@@ -94,6 +94,42 @@ TEST(CounterDelta, StaysRightAtTheEndOf64Bits) {
     EXPECT_EQ(counter_delta(UINT64_MAX - 1, UINT64_MAX / 2 - 2, UINT64_MAX),
               step(wrapped, UINT64_MAX / 2));
     EXPECT_EQ(counter_delta(UINT64_MAX - 1, UINT64_MAX / 2 - 1, UINT64_MAX), step(reset, 0));
+}
+
+// Scaphandre's users saw 53 and 54 kW (#147, #441): a step that nothing could have used.
+TEST(CounterDelta, IsAJumpBeyondWhatAZoneCanUse) {
+    EXPECT_EQ(counter_delta(10, 110, 1000, 100), step(advanced, 100));
+    EXPECT_EQ(counter_delta(10, 111, 1000, 100), step(jumped, 0));
+    EXPECT_EQ(counter_delta(0, UINT64_MAX, UINT64_MAX, UINT64_MAX - 1), step(jumped, 0));
+}
+
+// A reset just above half of the range looks like a wrap; the time that passed tells.
+TEST(CounterDelta, IsNoWrapBeyondWhatAZoneCanUse) {
+    EXPECT_EQ(counter_delta(990, 9, 1000, 20), step(wrapped, 20));
+    EXPECT_EQ(counter_delta(990, 9, 1000, 19), step(reset, 0));
+    EXPECT_EQ(counter_delta(700, 5, 1000, 100), step(reset, 0));
+    EXPECT_EQ(counter_delta(700, 5, 1000), step(wrapped, 306));
+}
+
+TEST(CounterDelta, FollowsACounterThatWrapsAtEveryReading) {
+    constexpr std::uint64_t kRange = 999;
+    std::uint64_t truth = 990;
+    std::uint64_t counted = 990;
+    for (int i = 0; i < 1000; ++i) {
+        const std::uint64_t before = truth % (kRange + 1);
+        truth += 499; // the most that is a wrap
+        const auto delta = counter_delta(before, truth % (kRange + 1), kRange);
+        counted += delta.energy_uj;
+    }
+    EXPECT_EQ(counted, truth);
+}
+
+TEST(MostEnergy, IsTenKilowattsAndASecondMore) {
+    using namespace std::chrono_literals;
+    EXPECT_EQ(most_energy_uj(0ns), 10'000'000'000U);
+    EXPECT_EQ(most_energy_uj(1s), 20'000'000'000U);
+    EXPECT_EQ(most_energy_uj(-5s), 10'000'000'000U);
+    EXPECT_EQ(most_energy_uj(std::chrono::nanoseconds::max()), 10'000'000'000U * (86'400 + 1));
 }
 
 } // namespace

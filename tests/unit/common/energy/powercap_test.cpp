@@ -79,9 +79,8 @@ TEST(ParseZoneFolder, TakesTheNumbersFromTheName) {
 TEST(ParseZoneFolder, KnowsNoOtherNames) {
     for (const std::string_view name :
          {"", "intel-rapl", "intel-rapl:", "intel-rapl:a", "intel-rapl:0:", "intel-rapl:0:1:2",
-          "intel-rapl:0:x", "intel-rapl:-1", "intel-rapl: 0", "intel-rapl:0 ", "intel-rapl-mmio:0",
-          "intel-rapl-mmio", "dtpm:0", "..", "intel-rapl:0/../..", "intel-rapl:99999999999",
-          "INTEL-RAPL:0"}) {
+          "intel-rapl:0:x", "intel-rapl:-1", "intel-rapl: 0", "intel-rapl:0 ", "intel-rapl-mmio",
+          "dtpm:0", "..", "intel-rapl:0/../..", "intel-rapl:99999999999", "INTEL-RAPL:0"}) {
         EXPECT_FALSE(parse_zone_folder(name)) << name;
     }
 }
@@ -160,6 +159,25 @@ TEST(DiscoverZones, LeavesOutTheSecondInterfaceToTheSameCounter) {
 
 // With two dies per package the kernel counts folders on, so intel-rapl:2 is socket 1. All energy
 // on socket 0, or on a socket that does not exist, is what others made of it.
+TEST(DiscoverZones, TakesTheSecondInterfaceWhereItIsTheOnlyOne) {
+    FakeTree tree;
+    zone(tree, "intel-rapl-mmio:0", "package-0", "1\n");
+    zone(tree, "intel-rapl-mmio:0:0", "dram", "1\n");
+    EXPECT_THAT(summary(tree.root()),
+                ElementsAre("intel-rapl-mmio:0 package-0 0", "intel-rapl-mmio:0:0 dram 0"));
+}
+
+TEST(DiscoverZones, TakesFromTheSecondInterfaceWhatTheFirstLacks) {
+    FakeTree tree;
+    zone(tree, "intel-rapl:0", "package-0", "1\n");
+    zone(tree, "intel-rapl-mmio:0", "package-0", "1\n");
+    zone(tree, "intel-rapl-mmio:0:0", "dram", "1\n");
+    zone(tree, "intel-rapl-mmio:1", "package-1", "1\n");
+    EXPECT_THAT(summary(tree.root()),
+                ElementsAre("intel-rapl:0 package-0 0", "intel-rapl-mmio:0:0 dram 0",
+                            "intel-rapl-mmio:1 package-1 1"));
+}
+
 TEST(DiscoverZones, TakesTheSocketFromThePackagesNameForItsPartsToo) {
     const FakeTree tree;
     zone(tree, "intel-rapl:0", "package-0-die-0", "1\n");
@@ -355,6 +373,25 @@ TEST(PowercapSource, FindsTheTreeThatReplacedTheOneItHadOpen) {
         last = values(sample);
     }
     EXPECT_THAT(last, ElementsAre("11", "12"));
+}
+
+// A kernel module that is loaded or unloaded while the agent runs.
+TEST(PowercapSource, FindsZonesThatAppearAndLeavesOutThoseThatVanish) {
+    FakeTree tree;
+    zone(tree, "intel-rapl:0", "package-0", "1\n");
+    PowercapSource source(tree.root());
+    ASSERT_EQ(source.read(1s)->zones->size(), 1U);
+    const auto read_ten_times = [&source] {
+        std::vector<std::string> last;
+        for (int i = 0; i < 10; ++i) {
+            last = summary(*source.read(2s)->zones);
+        }
+        return last;
+    };
+    zone(tree, "intel-rapl:0:0", "dram", "1\n");
+    EXPECT_THAT(read_ten_times(), ElementsAre("intel-rapl:0 package-0 0", "intel-rapl:0:0 dram 0"));
+    fs::remove_all(tree.root() / "intel-rapl:0:0");
+    EXPECT_THAT(read_ten_times(), ElementsAre("intel-rapl:0 package-0 0"));
 }
 
 TEST(PowercapSource, IsAbsentAfterItsTreeWasRemoved) {

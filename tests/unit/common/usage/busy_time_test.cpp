@@ -9,6 +9,8 @@
 namespace wattvisor {
 namespace {
 
+const CpuTopologyPtr kOneSocket = std::make_shared<const CpuTopology>(single_socket(2));
+
 using test::FakeTree;
 
 void show(const FakeTree& tree, std::uint64_t user, std::uint64_t system) {
@@ -18,42 +20,42 @@ void show(const FakeTree& tree, std::uint64_t user, std::uint64_t system) {
 
 TEST(BusyTime, CountsFromItsFirstReading) {
     const FakeTree tree;
-    BusyTime busy(tree.root());
+    BusyTime busy(tree.root(), kOneSocket);
     show(tree, 100'000, 50'000);
-    EXPECT_EQ(*busy.read(), std::chrono::nanoseconds(0));
+    EXPECT_EQ(total_of(*busy.read()), std::chrono::nanoseconds(0));
     show(tree, 100'030, 50'012);
-    EXPECT_EQ(*busy.read(), 42 * clock_tick());
-    EXPECT_EQ(*busy.read(), 42 * clock_tick());
+    EXPECT_EQ(total_of(*busy.read()), 42 * clock_tick());
+    EXPECT_EQ(total_of(*busy.read()), 42 * clock_tick());
 }
 
 // 256 busy CPUs fill 64 bits of nanoseconds in 417 days.
 TEST(BusyTime, FitsOnALargeMachineThatHasBeenUpForYears) {
     const FakeTree tree;
-    BusyTime busy(tree.root());
+    BusyTime busy(tree.root(), kOneSocket);
     constexpr std::uint64_t kTicksOfFourYears = 256ULL * 4 * 365 * 86'400 * 100;
     show(tree, kTicksOfFourYears, 0);
-    EXPECT_EQ(*busy.read(), std::chrono::nanoseconds(0));
+    EXPECT_EQ(total_of(*busy.read()), std::chrono::nanoseconds(0));
     show(tree, kTicksOfFourYears + 5, 0);
-    EXPECT_EQ(*busy.read(), 5 * clock_tick());
+    EXPECT_EQ(total_of(*busy.read()), 5 * clock_tick());
 }
 
 TEST(BusyTime, IsAnErrorWhereItCannotBeReadAndComesBack) {
     const FakeTree tree;
-    BusyTime busy(tree.root());
+    BusyTime busy(tree.root(), kOneSocket);
     EXPECT_FALSE(busy.read());
     show(tree, 10, 0);
     EXPECT_TRUE(busy.read());
     tree.file("stat", "");
     EXPECT_FALSE(busy.read());
     show(tree, 12, 0);
-    EXPECT_EQ(*busy.read(), 2 * clock_tick());
+    EXPECT_EQ(total_of(*busy.read()), 2 * clock_tick());
 }
 
 TEST(BusyTime, OfThisMachineGoesOnWhileSomethingRuns) {
-    BusyTime busy("/proc");
+    BusyTime busy("/proc", kOneSocket);
     ASSERT_TRUE(busy.read());
-    const auto before = *busy.read();
-    EXPECT_GE(*busy.read(), before);
+    const auto before = total_of(*busy.read());
+    EXPECT_GE(total_of(*busy.read()), before);
 }
 
 TEST(TimeOfTicks, IsTheLongestTimeWhereItWouldNotFit) {

@@ -14,6 +14,8 @@
 namespace wattvisor {
 namespace {
 
+const CpuTopologyPtr kOneSocket = std::make_shared<const CpuTopology>(single_socket(2));
+
 using test::FakeTree;
 using test::LiveChild;
 
@@ -29,7 +31,7 @@ const ConsumerUsage* find(const UsageSample& sample, pid_t pid) {
 // CPU time in clock ticks, or nothing where the process is not listed.
 std::optional<std::int64_t> ticks_of(const UsageSample& sample, pid_t pid) {
     const ConsumerUsage* used = find(sample, pid);
-    return used == nullptr ? std::nullopt : std::optional(used->cpu_time / clock_tick());
+    return used == nullptr ? std::nullopt : std::optional(total_of(used->cpu_time) / clock_tick());
 }
 
 class FakeProc : public testing::Test {
@@ -48,33 +50,34 @@ protected:
     [[nodiscard]] fs::path root() const { return tree.root() / "proc"; }
 
     FakeTree tree;
-    ProcessUsage usage{tree.root() / "proc"};
+    ProcessUsage usage{tree.root() / "proc", kOneSocket};
 };
 
 TEST(ProcessUsage, MeasuresALiveProcess) {
     LiveChild child;
-    ProcessUsage usage("/proc");
+    ProcessUsage usage("/proc", kOneSocket);
     const auto before_burning = child.burn();
     const auto first = usage.collect();
     ASSERT_NE(find(first, child.pid()), nullptr);
-    EXPECT_EQ(find(first, child.pid())->cpu_time.count(), 0) << "the past is nobody's bill";
+    EXPECT_EQ(total_of(find(first, child.pid())->cpu_time).count(), 0)
+        << "the past is nobody's bill";
     const auto used = child.burn() - before_burning;
     const auto second = usage.collect();
     ASSERT_NE(find(second, child.pid()), nullptr);
-    const auto measured = find(second, child.pid())->cpu_time;
+    const auto measured = total_of(find(second, child.pid())->cpu_time);
     EXPECT_NEAR(static_cast<double>(measured.count()) / static_cast<double>(used.count()), 1.0,
                 0.1);
-    EXPECT_GT(second.busy_time.value(), first.busy_time.value());
+    EXPECT_GT(total_of(second.busy_time.value()), total_of(first.busy_time.value()));
 }
 
 TEST(ProcessUsage, ChargesAllTheTimeOfAProcessThatWasBornLater) {
-    ProcessUsage usage("/proc");
+    ProcessUsage usage("/proc", kOneSocket);
     (void)usage.collect();
     LiveChild child;
     const auto used = child.burn();
     const auto sample = usage.collect();
     ASSERT_NE(find(sample, child.pid()), nullptr);
-    const auto measured = find(sample, child.pid())->cpu_time;
+    const auto measured = total_of(find(sample, child.pid())->cpu_time);
     EXPECT_NEAR(static_cast<double>(measured.count()) / static_cast<double>(used.count()), 1.0,
                 0.1);
 }
@@ -82,7 +85,7 @@ TEST(ProcessUsage, ChargesAllTheTimeOfAProcessThatWasBornLater) {
 TEST(ProcessUsage, LeavesOutAProcessThatEnded) {
     LiveChild child;
     const pid_t pid = child.pid();
-    ProcessUsage usage("/proc");
+    ProcessUsage usage("/proc", kOneSocket);
     EXPECT_NE(find(usage.collect(), pid), nullptr);
     child.die();
     EXPECT_EQ(find(usage.collect(), pid), nullptr) << "a zombie";
@@ -93,7 +96,7 @@ TEST(ProcessUsage, LeavesOutAProcessThatEnded) {
 // A shell forks and then turns into the program: the first look sees the shell.
 TEST(ProcessUsage, PicksUpTheNameOfTheProgramThatAProcessBecame) {
     LiveChild child;
-    ProcessUsage usage("/proc");
+    ProcessUsage usage("/proc", kOneSocket);
     const auto before = usage.collect();
     const std::string own_name = read_pid_stat("/proc/self")->comm;
     ASSERT_NE(find(before, child.pid()), nullptr);
@@ -109,7 +112,7 @@ TEST(ProcessUsage, PicksUpTheNameOfTheProgramThatAProcessBecame) {
 }
 
 TEST(ProcessUsage, FindsItself) {
-    ProcessUsage usage("/proc");
+    ProcessUsage usage("/proc", kOneSocket);
     const auto sample = usage.collect();
     ASSERT_NE(find(sample, ::getpid()), nullptr);
     EXPECT_EQ(find(sample, ::getpid())->consumer->kind, ConsumerKind::process);
@@ -136,7 +139,7 @@ TEST_F(FakeProc, CountsFromTheFirstLook) {
     show_busy(9042);
     const auto sample = usage.collect();
     EXPECT_EQ(ticks_of(sample, 12), 30);
-    EXPECT_EQ(sample.busy_time.value() / clock_tick(), 42);
+    EXPECT_EQ(total_of(sample.busy_time.value()) / clock_tick(), 42);
 }
 
 TEST_F(FakeProc, CountsAProcessThatAppearsLaterFromItsBirth) {
@@ -249,18 +252,18 @@ TEST_F(FakeProc, HasNoBusyTimeWhenItCannotBeRead) {
     show_busy(100);
     (void)usage.collect();
     show_busy(150);
-    EXPECT_EQ(usage.collect().busy_time.value() / clock_tick(), 50);
+    EXPECT_EQ(total_of(usage.collect().busy_time.value()) / clock_tick(), 50);
     tree.file("proc/stat", "");
     EXPECT_EQ(usage.collect().busy_time, std::nullopt);
     show_busy(170);
-    EXPECT_EQ(usage.collect().busy_time.value() / clock_tick(), 70);
+    EXPECT_EQ(total_of(usage.collect().busy_time.value()) / clock_tick(), 70);
 }
 
 // The first reading of busy time that succeeds must not be everything since boot.
 TEST_F(FakeProc, DoesNotTakeBusyTimeSinceBootForOneTick) {
     EXPECT_EQ(usage.collect().busy_time, std::nullopt);
     show_busy(1'000'000);
-    EXPECT_EQ(usage.collect().busy_time.value().count(), 0);
+    EXPECT_EQ(total_of(usage.collect().busy_time.value()).count(), 0);
 }
 
 TEST_F(FakeProc, LooksForANewNameSoonAfterBirthAndSeldomLater) {
