@@ -49,7 +49,7 @@ void run_agent(const GlobalOptions& global, const ExporterOptions& exporter,
     ProcessUsage processes(global.proc, std::make_shared<const CpuTopology>(single_socket(1)));
     // Inside a VM nothing is idle: the host has charged the VM for what it used.
     const Residual residual = global.vm ? Residual::other : Residual::idle;
-    Meter meter({make_epoch(), interval, {}}, Ledger(residual));
+    Meter meter({make_epoch(), interval, {}, {}}, Ledger(residual));
     AgentLoop loop(io, meter, *energy, processes, interval);
 
     std::unique_ptr<Sink> sink;

@@ -35,6 +35,14 @@ void check_counters(PowercapSource& energy) {
     }
 }
 
+LoadedLedger begin_ledger(const HostConfig& config) {
+    make_private_folder(config.ledger.saved_file.parent_path(),
+                        "Totals are saved there; ledger.saved_file or --run-dir names another "
+                        "place");
+    return load_ledger(config.ledger, read_boot_id(config.roots.proc),
+                       std::chrono::system_clock::now());
+}
+
 WatcherSettings watcher_settings(const LibvirtSettings& libvirt) {
     WatcherSettings settings;
     settings.uri = libvirt.uri;
@@ -124,15 +132,17 @@ void run_agent(const AgentPlan& plan) {
     if (plan.publishes) {
         lock = lock_run_folder(config.shares.run_dir);
     }
-    Meter meter({make_epoch(), config.interval, config.ledger.keep_ended},
-                plan.publishes ? load_ledger(config.ledger.file) : Ledger(Residual::idle));
+    LoadedLedger loaded =
+        plan.publishes ? begin_ledger(config) : LoadedLedger{Ledger(Residual::idle), {}};
+    Meter meter({make_epoch(), config.interval, config.ledger.keep_ended, config.policy},
+                std::move(loaded.ledger));
     Vms vms{plan.publishes,
             {},
             VmUsage(config.roots.proc, std::make_shared<const CpuTopology>(single_socket(1))),
             SharePublisher(config.shares, config.share_layout)};
     AgentLoop loop(io, meter, energy, vms.usage, config.interval);
 
-    LedgerKeeper ledger_keeper(meter, config.ledger.file);
+    LedgerKeeper ledger_keeper(meter, config.ledger, loaded.identity);
     if (plan.publishes) {
         loop.add_sink(ledger_keeper);
         loop.add_sink(vms.shares);
@@ -162,6 +172,9 @@ void run_agent(const AgentPlan& plan) {
 
     watcher.start();
     loop.run();
+    if (plan.publishes) {
+        ledger_keeper.close();
+    }
     if (!watcher.stop()) {
         leave_at_once();
     }

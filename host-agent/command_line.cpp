@@ -65,8 +65,10 @@ void add_host_options(CLI::App& app, HostCommandLine& line) {
     add_path(app, "--share-root", options.share_root,
              "Where the shares are exported from (default " + ShareSettings().root.string() + ")");
     add_path(app, "--run-dir", options.run_dir,
-             "Where the agent keeps its ledger and the writable side of the shares (default " +
-                 ShareSettings().run_dir.string() + ")");
+             "Where the agent keeps its ledger, the saved copy of it, and the writable side of the "
+             "shares (default " +
+                 ShareSettings().run_dir.string() + ", and " +
+                 LedgerSettings().saved_file.string() + ")");
     add_choice<ShareFolderNaming>(
         app, "--share-folder", options.share_folder,
         {{"name", ShareFolderNaming::name}, {"uuid", ShareFolderNaming::uuid}},
@@ -140,6 +142,9 @@ void apply_options(const HostCommandLine& line, HostConfig& config) {
     if (line.given("--interval")) {
         config.interval = global.interval;
     }
+    if (line.given("--cpu-time")) {
+        config.cpu_time = global.cpu_time;
+    }
     if (line.given("--proc")) {
         config.roots.proc = global.proc;
     }
@@ -159,6 +164,7 @@ void apply_options(const HostCommandLine& line, HostConfig& config) {
     if (host.run_dir) {
         config.shares.run_dir = *host.run_dir;
         config.ledger.file = *host.run_dir / "ledger.json";
+        config.ledger.saved_file = *host.run_dir / "ledger.saved.json";
     }
 }
 

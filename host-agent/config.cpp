@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <string>
 #include <utility>
 
@@ -18,7 +19,20 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::array kPolicies{YamlChoice<Policy>{"active", Policy::active}};
+constexpr std::array kPolicies{YamlChoice<Policy>{"active", Policy::active},
+                               YamlChoice<Policy>{"capacity", Policy::capacity},
+                               YamlChoice<Policy>{"static", Policy::static_floor}};
+
+constexpr std::array kDramChoices{YamlChoice<DramBy>{"cpu-time", DramBy::cpu_time},
+                                  YamlChoice<DramBy>{"memory", DramBy::memory}};
+
+constexpr std::array kCpuTimeChoices{YamlChoice<CpuTimeChoice>{"auto", CpuTimeChoice::automatic},
+                                     YamlChoice<CpuTimeChoice>{"clock", CpuTimeChoice::clock},
+                                     YamlChoice<CpuTimeChoice>{"bpf", CpuTimeChoice::bpf}};
+
+// By ZoneKind.
+constexpr std::array<std::string_view, kZoneKinds> kFloorKeys{"package", "core", "uncore", "dram",
+                                                              "psys"};
 
 constexpr std::array kLayouts{YamlChoice<ShareLayout>{"merged", ShareLayout::merged},
                               YamlChoice<ShareLayout>{"per-socket", ShareLayout::per_socket}};
@@ -32,6 +46,11 @@ constexpr std::array kExporterTypes{
 constexpr std::chrono::nanoseconds kShortestInterval = 100ms;
 constexpr std::chrono::nanoseconds kLongestInterval = 1h;
 constexpr std::chrono::nanoseconds kLongestKept = 24h * 366;
+// Each saving waits for the disk.
+constexpr std::chrono::nanoseconds kShortestSaving = 1s;
+
+// Of one zone; what no zone uses when it does nothing.
+constexpr double kMostFloorWatts = 10'000;
 
 // The kernel's limit for arguments and environment together, of a usual stack of 8 MiB.
 constexpr std::int64_t kLongestCmdline = 2 << 20;
@@ -45,6 +64,25 @@ void read_libvirt(YamlSection section, LibvirtSettings& settings) {
     section.read("reconcile", settings.reconcile, kShortestInterval, kLongestInterval);
 }
 
+void read_policy(YamlSection& root, PolicySettings& settings) {
+    root.read_choice("policy", settings.policy, std::span(kPolicies));
+    root.read_choice("dram", settings.dram_by, std::span(kDramChoices));
+    if (!root.has("floor_watts")) {
+        return;
+    }
+    if (settings.policy != Policy::static_floor) {
+        root.add_problem("floor_watts", "floor_watts is for policy: static; this policy has none");
+    }
+    YamlSection floor = root.section("floor_watts");
+    std::array<std::uint64_t, kZoneKinds> floor_uw{};
+    for (std::size_t kind = 0; kind < kZoneKinds; ++kind) {
+        double watts = 0;
+        floor.read(kFloorKeys[kind], watts, 0, kMostFloorWatts);
+        floor_uw[kind] = static_cast<std::uint64_t>(std::llround(watts * 1e6));
+    }
+    settings.floor_uw = floor_uw;
+}
+
 void read_roots(YamlSection section, Roots& roots) {
     section.read_absolute_path("proc", roots.proc);
     section.read_absolute_path("sys", roots.sys);
@@ -54,6 +92,8 @@ void read_roots(YamlSection section, Roots& roots) {
 
 void read_ledger(YamlSection section, LedgerSettings& ledger) {
     section.read_absolute_path("file", ledger.file);
+    section.read_absolute_path("saved_file", ledger.saved_file);
+    section.read("save_interval", ledger.save_interval, kShortestSaving, kLongestInterval);
     // Not less: after a restart of the agent, its VMs are first heard of a moment later.
     section.read("keep_ended", ledger.keep_ended, 1min, kLongestKept);
 }
@@ -119,7 +159,8 @@ HostConfigReading read_host_config(std::string_view text, std::string file) {
     YamlDocument document(text, std::move(file));
     YamlSection root = document.root();
     root.read("interval", config.interval, kShortestInterval, kLongestInterval);
-    root.read_choice("policy", config.policy, std::span(kPolicies));
+    read_policy(root, config.policy);
+    root.read_choice("cpu_time", config.cpu_time, std::span(kCpuTimeChoices));
     read_libvirt(root.section("libvirt"), config.libvirt);
     read_roots(root.section("roots"), config.roots);
     YamlSection shares = root.section("shares");

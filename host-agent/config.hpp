@@ -5,8 +5,10 @@
 // a file. Nothing here checks whether a path or libvirt exists: that is for those who use it.
 #pragma once
 
+#include "common/accounting/policy.hpp"
 #include "common/cli/cli_options.hpp"
 #include "common/config/yaml_reader.hpp"
+#include "host-agent/ledger_keeper.hpp"
 #include "host-agent/published_zones.hpp"
 #include "virtiofs/share_paths.hpp"
 
@@ -19,8 +21,6 @@
 #include <vector>
 
 namespace wattvisor::host {
-
-enum class Policy { active };
 
 struct LibvirtSettings {
     std::string uri = "qemu:///system";
@@ -40,19 +40,13 @@ struct Roots {
     friend bool operator==(const Roots&, const Roots&) = default;
 };
 
-struct LedgerSettings {
-    std::filesystem::path file = "/run/wattvisor/ledger.json";
-    std::chrono::nanoseconds keep_ended = std::chrono::hours(24);
-
-    friend bool operator==(const LedgerSettings&, const LedgerSettings&) = default;
-};
-
 // One alternative per type of exporter; the same options as on the command line.
 using ExporterSettings = std::variant<PrometheusOptions>;
 
 struct HostConfig {
     std::chrono::nanoseconds interval = std::chrono::seconds(1);
-    Policy policy = Policy::active;
+    PolicySettings policy;
+    CpuTimeChoice cpu_time = CpuTimeChoice::automatic;
     LibvirtSettings libvirt;
     Roots roots;
     ShareSettings shares;

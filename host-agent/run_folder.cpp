@@ -26,16 +26,18 @@ std::string holder(const std::filesystem::path& lock) {
 
 } // namespace
 
-FileDescriptor lock_run_folder(const std::filesystem::path& run_dir) {
+void make_private_folder(const std::filesystem::path& path, const std::string& hint) {
     // With a slash at its end the folder would be its own parent, and made with the parent's mode.
-    const std::filesystem::path folder = run_dir.has_filename() ? run_dir : run_dir.parent_path();
+    const std::filesystem::path folder = path.has_filename() ? path : path.parent_path();
     std::error_code error;
     std::filesystem::create_directories(folder.parent_path(), error);
     if (::mkdir(folder.c_str(), 0750) != 0 && errno != EEXIST) {
-        throw StartError(system_error(errno, folder.string(),
-                                      "Publishing shares needs root; or give another --run-dir")
-                             .message());
+        throw StartError(system_error(errno, folder.string(), hint).message());
     }
+}
+
+FileDescriptor lock_run_folder(const std::filesystem::path& folder) {
+    make_private_folder(folder, "Publishing shares needs root; or give another --run-dir");
     const std::filesystem::path path = folder / "agent.lock";
     FileDescriptor lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640));
     if (!lock) {

@@ -28,6 +28,7 @@ std::size_t Ledger::zone_index(const Zone& zone) {
     totals.zone = zone;
     zones_.push_back(std::move(totals));
     resting_uj_.resize(zones_.size());
+    ++resting_version_; // their text has the new zone too
     for (auto& [id, account] : accounts_) {
         account.total_uj.resize(zones_.size());
         account.carry.resize(zones_.size());
@@ -111,6 +112,7 @@ void Ledger::put_to_rest(Account& account) {
         resting_uj_[zone] += account.total_uj[zone];
     }
     resting_.emplace(account.ended, account.id);
+    ++resting_version_;
 }
 
 void Ledger::wake(Account& account) {
@@ -121,6 +123,7 @@ void Ledger::wake(Account& account) {
         resting_uj_[zone] -= account.total_uj[zone];
     }
     awake_.push_back(&account);
+    ++resting_version_;
 }
 
 void Ledger::forget(std::uint64_t id) {
@@ -134,6 +137,7 @@ void Ledger::forget(std::uint64_t id) {
     resting_.erase({account.ended, id});
     id_of_key_.erase(account.consumer->key);
     accounts_.erase(id);
+    ++resting_version_;
 }
 
 std::uint64_t Ledger::ended_uj(std::size_t zone) const {

@@ -35,7 +35,7 @@ struct ZoneTotals {
     std::int64_t idle_carry = 0;
     // Of the counter, so that a restart of the agent loses sight of nothing:
     std::optional<std::uint64_t> counter_uj{}; // as it was last read
-    std::uint64_t unmetered_uj = 0;          // used while no agent ran: charged to nobody
+    std::uint64_t unmetered_uj = 0;            // used while no agent ran: charged to nobody
     std::uint64_t wraps = 0;
     std::uint64_t resets = 0;
     std::uint64_t jumps = 0;
@@ -68,6 +68,11 @@ enum class Residual {
 class Ledger {
 public:
     explicit Ledger(Residual residual) : residual_(residual) {}
+    Ledger(Ledger&&) = default;
+    Ledger& operator=(Ledger&&) = default;
+    Ledger(const Ledger&) = delete; // accounts are known by their address
+    Ledger& operator=(const Ledger&) = delete;
+    ~Ledger() = default;
 
     // The index of the zone, which is added when it is new. A zone keeps its index for ever.
     std::size_t zone_index(const Zone& zone);
@@ -91,6 +96,10 @@ public:
     // For what the meter learns of a counter; sums are the ledger's own.
     [[nodiscard]] ZoneTotals& notes(std::size_t zone) { return zones_[zone]; }
     [[nodiscard]] const std::map<std::uint64_t, Account>& accounts() const { return accounts_; }
+    // Those that are listed, in the order of the last tick (and those that were opened since).
+    [[nodiscard]] const std::vector<Account*>& awake() const { return awake_; }
+    // Changes whenever the accounts that are not awake do.
+    [[nodiscard]] std::uint64_t resting_version() const { return resting_version_; }
 
     // Microjoules of the zone that belong to consumers which are not listed now.
     [[nodiscard]] std::uint64_t ended_uj(std::size_t zone) const;
@@ -115,6 +124,7 @@ private:
     std::vector<Account*> awake_;
     std::vector<std::uint64_t> resting_uj_; // per zone, of all at rest
     std::set<std::pair<std::chrono::system_clock::time_point, std::uint64_t>> resting_; // by end
+    std::uint64_t resting_version_ = 0;
 };
 
 } // namespace wattvisor

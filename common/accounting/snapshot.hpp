@@ -42,7 +42,7 @@ struct ConsumerAccount {
     std::chrono::nanoseconds cpu_time{0};      // since watched
     std::optional<std::uint64_t> power_uw;     // over the zones that count in the total
     std::optional<double> cpu_usage;           // CPUs used over the last measured interval
-    std::optional<ComponentEnergy> components; // of a VM whose threads were looked at
+    std::optional<ComponentEnergy> components{}; // of a VM whose threads were looked at
     // Total over the zones that lie side by side (packages and dram).
     [[nodiscard]] std::uint64_t energy_uj(const std::vector<ZoneAccount>& zones) const;
 };

@@ -89,6 +89,19 @@ void check_sensor(const std::string& name) {
     }
 }
 
+CpuTimeChoice cpu_time_value(const std::string& text) {
+    if (text == "auto") {
+        return CpuTimeChoice::automatic;
+    }
+    if (text == "clock") {
+        return CpuTimeChoice::clock;
+    }
+    if (text == "bpf") {
+        return CpuTimeChoice::bpf;
+    }
+    throw CLI::ValidationError("--cpu-time", '"' + text + "\" is not one of auto, clock, bpf");
+}
+
 void add_roots(CLI::App& app, GlobalOptions& options) {
     // Without its description, which would repeat DIR in the help text.
     CLI::Validator existing_folder = CLI::ExistingDirectory;
@@ -184,6 +197,12 @@ void add_global_options(CLI::App& app, GlobalOptions& options, Agent agent) {
         },
         "Time between two measurements, e.g. 500ms, 1s, 2m", "DURATION",
         format_duration(options.interval));
+    add_text(
+        app, "--cpu-time",
+        [&options](const std::string& text) { options.cpu_time = cpu_time_value(text); },
+        "Where CPU times come from: each process' clock, or a BPF program that also tells sockets "
+        "apart; auto takes what works and logs which",
+        "auto|clock|bpf", "auto");
     add_roots(app, options);
     add_ignored_buffers(app, options);
 }

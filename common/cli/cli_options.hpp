@@ -22,6 +22,13 @@ namespace wattvisor {
 
 enum class Agent { host, guest };
 
+// Where CPU times come from.
+enum class CpuTimeChoice {
+    automatic, // the BPF program where it can be loaded, else clocks
+    clock,     // each process' own clock
+    bpf,       // a BPF program on every switch of a CPU; an error where it cannot be loaded
+};
+
 struct GlobalOptions {
     unsigned verbosity = 0; // how often -v was given
     bool no_header = false;
@@ -31,6 +38,7 @@ struct GlobalOptions {
     std::filesystem::path sys = "/sys";
     std::optional<std::filesystem::path> powercap; // see powercap_folder()
     std::chrono::nanoseconds interval = std::chrono::seconds(1);
+    CpuTimeChoice cpu_time = CpuTimeChoice::automatic;
     std::vector<std::string> notices; // sentences for the log: options taken but without effect
 };
 

@@ -5,6 +5,7 @@
 #include "common/cli/safe_text.hpp"
 #include "common/config/closest_name.hpp"
 
+#include <fmt/format.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
@@ -166,6 +167,26 @@ void YamlSection::read(std::string_view key, bool& value) {
                                                            " must be true or false, not " +
                                                            in_quotes(entry->value.Scalar()));
     }
+}
+
+void YamlSection::read(std::string_view key, double& value, double lowest, double highest) {
+    const Entry* entry = document_->tree_->find_scalar(index_, key);
+    if (entry == nullptr) {
+        return;
+    }
+    const std::string& text = entry->value.Scalar();
+    double number = 0;
+    const char* const end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, number);
+    // Written so that what is no number at all ("nan") is refused too.
+    if (text.empty() || error != std::errc{} || stop != end ||
+        !(number >= lowest && number <= highest)) {
+        document_->tree_->problem(entry->value.Mark(),
+                                  fmt::format("{} must be a number from {:g} to {:g}, not {}", key,
+                                              lowest, highest, in_quotes(text)));
+        return;
+    }
+    value = number;
 }
 
 void YamlSection::read(std::string_view key, std::int64_t& value, std::int64_t lowest,

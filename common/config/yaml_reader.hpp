@@ -46,6 +46,7 @@ public:
     void read(std::string_view key, std::string& value);
     void read(std::string_view key, bool& value);
     void read(std::string_view key, std::int64_t& value, std::int64_t lowest, std::int64_t highest);
+    void read(std::string_view key, double& value, double lowest, double highest);
     void read(std::string_view key, std::chrono::nanoseconds& value,
               std::chrono::nanoseconds lowest, std::chrono::nanoseconds highest);
     // A path that begins with '/' and has no ".." in it.

@@ -149,7 +149,8 @@ UsageSample ProcessUsage::collect() {
             continue;
         }
         if (watched.seen_in != collections_ && watched.consumer) {
-            sample.consumers.push_back({watched.consumer, {watched.last - watched.baseline}, {}, {}});
+            sample.consumers.push_back(
+                {watched.consumer, {watched.last - watched.baseline}, {}, {}});
         }
         ++it;
     }

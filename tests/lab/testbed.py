@@ -69,7 +69,7 @@ class HostAgent:
 interval: {interval}
 roots: {{ powercap: {powercap} }}
 shares: {{ root: {SHARE_ROOT}, run_dir: {self.run_dir} }}
-ledger: {{ file: {self.run_dir}/ledger.json }}
+ledger: {{ file: {self.run_dir}/ledger.json, saved_file: {self.run_dir}/ledger.saved.json }}
 exporters:
   - {{ type: prometheus, address: 127.0.0.1, port: {self.port}, qemu: true }}
 """)

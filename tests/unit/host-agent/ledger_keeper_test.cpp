@@ -22,6 +22,8 @@ using wattvisor::test::FakeTree;
 
 namespace fs = std::filesystem;
 
+constexpr std::chrono::system_clock::time_point kNow{std::chrono::hours(24)};
+
 class RisingEnergy final : public EnergySource {
 public:
     [[nodiscard]] Result<EnergySample> read(nanoseconds now) override {
@@ -46,7 +48,10 @@ public:
         vm->key = "11111111-2222-3333-4444-555555555555";
         vm->name = "web";
         used += 500ms;
-        return {{{vm, used}}, 2 * used};
+        UsageSample sample;
+        sample.consumers.push_back({vm, {used}, {}, {}});
+        sample.busy_time = SocketTimes{2 * used};
+        return sample;
     }
     nanoseconds used{0};
 };
@@ -54,8 +59,11 @@ public:
 // An agent's run: its meter, and the keeper as its only sink.
 class AgentRun {
 public:
-    explicit AgentRun(const fs::path& file)
-        : meter({"epoch", 1s, 1h}, load_ledger(file)), keeper(meter, file) {}
+    explicit AgentRun(const LedgerSettings& settings, const std::string& boot_id = "boot-1")
+        : AgentRun(settings, load_ledger(settings, boot_id, kNow)) {}
+    AgentRun(const LedgerSettings& settings, LoadedLedger loaded)
+        : meter({"epoch", 1s, 1h, {}}, std::move(loaded.ledger)),
+          keeper(meter, settings, loaded.identity) {}
 
     SnapshotPtr tick() {
         now.monotonic += 1s;
@@ -68,7 +76,7 @@ public:
 
     RisingEnergy energy;
     OneBusyVm vms;
-    TickTime now{100s, std::chrono::system_clock::time_point(24h), 0, 0};
+    TickTime now{100s, kNow, 0, 0, 100s};
     Meter meter;
     LedgerKeeper keeper;
 };
@@ -76,21 +84,26 @@ public:
 class Keeper : public testing::Test {
 protected:
     [[nodiscard]] fs::path file() const { return tree.root() / "ledger.json"; }
+    [[nodiscard]] fs::path saved_file() const { return tree.root() / "saved.json"; }
+    [[nodiscard]] LedgerSettings settings() const { return {file(), saved_file(), 1min, 1h}; }
+    [[nodiscard]] Ledger load() const { return load_ledger(settings(), "boot-1", kNow).ledger; }
     FakeTree tree;
     test::LogCapture log;
 };
 
 TEST_F(Keeper, BeginsWithNothingAndSaysNothingWithoutAFile) {
-    const Ledger ledger = load_ledger(file());
+    const Ledger ledger = load();
     EXPECT_TRUE(ledger.zones().empty());
     EXPECT_TRUE(ledger.accounts().empty());
     EXPECT_EQ(log.take(), "");
     EXPECT_FALSE(fs::exists(file()));
-    EXPECT_TRUE(load_ledger(tree.root() / "no/such/folder/l.json").zones().empty());
+    const fs::path nowhere = tree.root() / "no/such/folder";
+    const LedgerSettings settings{nowhere / "l.json", nowhere / "s.json", 1min, 1h};
+    EXPECT_TRUE(load_ledger(settings, "boot-1", kNow).ledger.zones().empty());
 }
 
 TEST_F(Keeper, WritesDownWhatWasMeasured) {
-    AgentRun run(file());
+    AgentRun run(settings());
     run.tick();
     const SnapshotPtr snapshot = run.tick();
     const auto record = read_ledger_file(file());
@@ -106,16 +119,16 @@ TEST_F(Keeper, WritesDownWhatWasMeasured) {
 TEST_F(Keeper, GoesOnWithTheTotalsOfTheRunBefore) {
     std::uint64_t before = 0;
     {
-        AgentRun first(file());
+        AgentRun first(settings());
         for (int i = 0; i < 5; ++i) {
             before = first.tick()->consumers.at(0).total_uj.at(0);
         }
     }
     ASSERT_GT(before, 0U);
     for (int restart = 0; restart < 3; ++restart) {
-        AgentRun next(file());
+        AgentRun next(settings());
         EXPECT_THAT(log.take(),
-                    AllOf(HasSubstr("info: going on with the totals of"), HasSubstr("(1 VMs)")));
+                    AllOf(HasSubstr("info: going on with the totals of"), HasSubstr("of 1 VMs")));
         const SnapshotPtr first = next.tick();
         EXPECT_EQ(first->consumers.at(0).total_uj.at(0), before) << "the gap is charged to nobody";
         EXPECT_EQ(first->conservation_error_uj, 0U);
@@ -132,14 +145,14 @@ TEST_F(Keeper, MovesAFileAsideThatIsNoLedger) {
           std::string("null"), std::string(1000, '\0')}) {
         SCOPED_TRACE(content);
         tree.file("ledger.json", content);
-        const Ledger ledger = load_ledger(file());
+        const Ledger ledger = load();
         EXPECT_TRUE(ledger.accounts().empty());
         EXPECT_FALSE(fs::exists(file()));
         EXPECT_EQ(tree.read("ledger.json.broken"), content);
         EXPECT_THAT(log.take(), AllOf(HasSubstr("error: "), HasSubstr("beginning with new totals"),
                                       HasSubstr("ledger.json.broken")));
     }
-    AgentRun run(file());
+    AgentRun run(settings());
     run.tick();
     EXPECT_TRUE(read_ledger_file(file()));
 }
@@ -148,7 +161,7 @@ TEST_F(Keeper, MovesAFileAsideThatIsNoLedger) {
 TEST_F(Keeper, DoesNotBeginWhereABrokenFileCannotBeMovedAside) {
     tree.file("ledger.json", "broken");
     tree.folder("ledger.json.broken/in the way");
-    EXPECT_THROW(static_cast<void>(load_ledger(file())), StartError);
+    EXPECT_THROW(static_cast<void>(load()), StartError);
     EXPECT_EQ(tree.read("ledger.json"), "broken");
 }
 
@@ -156,7 +169,7 @@ TEST_F(Keeper, DoesNotBeginWhereABrokenFileCannotBeMovedAside) {
 TEST_F(Keeper, DoesNotBeginWhereTheFileCannotBeRead) {
     tree.folder("ledger.json");
     try {
-        static_cast<void>(load_ledger(file()));
+        static_cast<void>(load());
         FAIL();
     } catch (const StartError& error) {
         EXPECT_THAT(error.what(), HasSubstr("ledger.json: "));
@@ -166,7 +179,7 @@ TEST_F(Keeper, DoesNotBeginWhereTheFileCannotBeRead) {
 }
 
 TEST_F(Keeper, WritesAMeasurementOnce) {
-    AgentRun run(file());
+    AgentRun run(settings());
     const SnapshotPtr snapshot = run.tick();
     fs::remove(file());
     run.keeper.publish(snapshot);
@@ -176,15 +189,16 @@ TEST_F(Keeper, WritesAMeasurementOnce) {
 }
 
 TEST_F(Keeper, LeavesNoHalfWrittenFileBehind) {
-    AgentRun run(file());
+    AgentRun run(settings());
     run.tick();
     run.tick();
-    EXPECT_EQ(std::distance(fs::directory_iterator(tree.root()), {}), 1);
+    EXPECT_EQ(std::distance(fs::directory_iterator(tree.root()), {}), 2)
+        << "the ledger, and the accounts of those that ended";
 }
 
 TEST_F(Keeper, LogsAFolderThatCannotBeWrittenWhenThatChangesAndGoesOn) {
     const fs::path far = tree.root() / "later/ledger.json";
-    AgentRun run(far);
+    AgentRun run({far, saved_file(), 1min, 1h});
     run.tick();
     EXPECT_THAT(log.take(), AllOf(HasSubstr("error: "), HasSubstr("later/ledger.json")));
     run.tick();
@@ -200,7 +214,7 @@ TEST_F(Keeper, LogsAFolderThatCannotBeWrittenWhenThatChangesAndGoesOn) {
 
 TEST_F(Keeper, LosesNothingOfWhatItCouldNotWrite) {
     const fs::path far = tree.root() / "later/ledger.json";
-    AgentRun run(far);
+    AgentRun run({far, saved_file(), 1min, 1h});
     for (int i = 0; i < 4; ++i) {
         run.tick();
     }
@@ -214,7 +228,7 @@ TEST_F(Keeper, LosesNothingOfWhatItCouldNotWrite) {
 TEST_F(Keeper, FollowsNoLinkInTheTemporaryFilesPlace) {
     tree.file("victim", "untouched");
     fs::create_symlink(tree.root() / "victim", tree.root() / "ledger.json.new");
-    AgentRun run(file());
+    AgentRun run(settings());
     run.tick();
     EXPECT_EQ(tree.read("victim"), "untouched");
     EXPECT_THAT(log.take(), HasSubstr("error: "));

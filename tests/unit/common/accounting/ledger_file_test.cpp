@@ -20,6 +20,7 @@ using Wall = std::chrono::system_clock::time_point;
 namespace fs = std::filesystem;
 
 constexpr Wall kNoon{std::chrono::hours(24)};
+const LedgerTextOptions kNobody{};
 
 ConsumerPtr vm(const std::string& key, const std::string& name) {
     auto made = std::make_shared<Consumer>();
@@ -65,7 +66,7 @@ Snapshot snapshot_of(const Ledger& ledger) {
 
 std::string example_text(const std::string& name = "web") {
     const Ledger ledger = example(name);
-    return encode_ledger(ledger, snapshot_of(ledger));
+    return encode_ledger(ledger, snapshot_of(ledger), {{"0123", "boot-1"}, false, {}});
 }
 
 std::string with(const std::string& what, const std::string& instead) {
@@ -123,7 +124,7 @@ TEST(LedgerFile, RestoresALedgerThatAddsUpAndGoesOn) {
     auto record = decode_ledger(example_text(), "ledger.json");
     ASSERT_TRUE(record);
     Ledger ledger(Residual::idle);
-    restore_ledger(ledger, std::move(*record));
+    restore_ledger(ledger, std::move(*record), kNoon + 27h);
     EXPECT_EQ(ledger.conservation_error_uj(), 0U);
     EXPECT_EQ(ledger.open(vm("uuid-1", "web")).total_uj, (std::vector<std::uint64_t>{500, 700}));
     EXPECT_EQ(ledger.open(vm("uuid-2", "db")).total_uj, (std::vector<std::uint64_t>{200, 0}));
@@ -138,7 +139,7 @@ TEST(LedgerFile, TakesWhatWasListedForEndedNotBeforeItIsRestored) {
     auto record = decode_ledger(example_text(), "ledger.json");
     ASSERT_TRUE(record);
     Ledger ledger(Residual::idle);
-    restore_ledger(ledger, std::move(*record));
+    restore_ledger(ledger, std::move(*record), kNoon + 27h);
     const Account& first = ledger.accounts().begin()->second;
     EXPECT_EQ(first.consumer->key, "uuid-1");
     EXPECT_FALSE(first.listed);
@@ -147,7 +148,7 @@ TEST(LedgerFile, TakesWhatWasListedForEndedNotBeforeItIsRestored) {
 
 TEST(LedgerFile, HoldsAnEmptyLedger) {
     const Ledger empty(Residual::idle);
-    const auto record = decode_ledger(encode_ledger(empty, Snapshot{}), "ledger.json");
+    const auto record = decode_ledger(encode_ledger(empty, Snapshot{}, kNobody), "ledger.json");
     ASSERT_TRUE(record) << record.error().message();
     EXPECT_TRUE(record->zones.empty());
     EXPECT_TRUE(record->rows.empty());
@@ -158,7 +159,7 @@ TEST(LedgerFile, KeepsTheLargestTotals) {
     ledger.zone_index({"intel-rapl:0", "package-0", ZoneKind::package, 0, 0});
     Account& account = ledger.open(vm("uuid-1", "web"));
     ledger.charge(0, UINT64_MAX, {{&account, 1}}, 0);
-    const auto record = decode_ledger(encode_ledger(ledger, Snapshot{}), "ledger.json");
+    const auto record = decode_ledger(encode_ledger(ledger, Snapshot{}, kNobody), "ledger.json");
     ASSERT_TRUE(record) << record.error().message();
     EXPECT_EQ(record->rows[0].account.total_uj[0], UINT64_MAX);
 }
@@ -204,7 +205,7 @@ TEST(LedgerFile, ChangedAnywhereNeverYieldsTotalsThatDoNotAddUp) {
             auto record = decode_ledger(changed, "ledger.json");
             if (record) {
                 Ledger ledger(Residual::idle);
-                restore_ledger(ledger, std::move(*record));
+                restore_ledger(ledger, std::move(*record), kNoon + 27h);
                 ASSERT_EQ(ledger.conservation_error_uj(), 0U) << at << ' ' << c;
             }
         }

@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "common/accounting/ledger_text.hpp"
+
+#include "common/energy/powercap.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <random>
+#include <stdexcept>
+#include <unordered_map>
+#include <unordered_set>
+
+namespace wattvisor {
+
+namespace {
+
+using Json = nlohmann::json;
+constexpr int kFormat = 2;
+// Written by 0.1.0 before totals survived a reboot; it has no identity, no carries and no counters.
+constexpr int kOldFormat = 1;
+
+constexpr std::int64_t unix_ms(std::chrono::system_clock::time_point time) {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
+}
+
+// Text of a consumer inside JSON: names may hold anything, valid UTF-8 or not.
+std::string quoted(const std::string& text) {
+    return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string number_or_null(const std::optional<std::uint64_t>& value) {
+    return value ? std::to_string(*value) : "null";
+}
+
+void append_zone(std::string& out, const ZoneTotals& totals) {
+    fmt::format_to(std::back_inserter(out),
+                   R"(  {{"id":{},"name":{},"socket":{},"total_uj":{},"folded_uj":{},)"
+                   R"("other_uj":{},"idle_uj":{},"unmetered_uj":{},)",
+                   quoted(totals.zone.id), quoted(totals.zone.name), totals.zone.socket,
+                   totals.total_uj, totals.folded_uj, totals.other_uj, totals.idle_uj,
+                   totals.unmetered_uj);
+    fmt::format_to(std::back_inserter(out),
+                   R"("other_carry":{},"idle_carry":{},"counter_uj":{},"range_uj":{},"wraps":{},)"
+                   R"("resets":{},"jumps":{},"floor_uw":{}}})",
+                   totals.other_carry, totals.idle_carry, number_or_null(totals.counter_uj),
+                   totals.zone.max_energy_range_uj, totals.wraps, totals.resets, totals.jumps,
+                   number_or_null(totals.floor_uw));
+}
+
+// The zones' ids are the same for all accounts: quoted once.
+using ZoneNames = std::vector<std::string>;
+
+template <typename Number>
+void append_per_zone(std::string& out, const std::vector<Number>& values, const ZoneNames& names) {
+    for (std::size_t zone = 0; zone < names.size(); ++zone) {
+        out += zone == 0 ? "" : ",";
+        out += names[zone];
+        out += ':';
+        const fmt::format_int number(values[zone]);
+        out.append(number.data(), number.size());
+    }
+}
+
+void append_account(std::string& out, const Account& account, const ZoneNames& names,
+                    const std::optional<std::uint64_t>& power_uw) {
+    out += R"(  {"key":)";
+    out += quoted(account.consumer->key);
+    out += R"(,"name":)";
+    out += quoted(account.consumer->name);
+    out += R"(,"ended_unix_ms":)";
+    out += account.listed ? "null" : std::to_string(unix_ms(account.ended));
+    out += R"(,"power_uw":)";
+    out += number_or_null(power_uw);
+    out += R"(,"zones_uj":{)";
+    append_per_zone(out, account.total_uj, names);
+    out += R"(},"carry":{)";
+    append_per_zone(out, account.carry, names);
+    out += "}}";
+}
+
+// get<>() turns -5 and 1e30 into some whole number without a word.
+std::uint64_t decode_count(const Json& json) {
+    if (!json.is_number_unsigned()) {
+        throw std::runtime_error(json.dump() + " is not a whole number from 0 to 2^64 - 1");
+    }
+    return json.get<std::uint64_t>();
+}
+
+// Within the range of system_clock, or turning it into a time point would overflow.
+std::int64_t decode_unix_ms(const Json& json) {
+    constexpr std::int64_t kMax = unix_ms(std::chrono::system_clock::time_point::max());
+    const std::uint64_t time = decode_count(json);
+    if (time > static_cast<std::uint64_t>(kMax)) {
+        throw std::runtime_error(json.dump() + " is not a time");
+    }
+    return static_cast<std::int64_t>(time);
+}
+
+// Fractions of a microjoule, in 2^-32: a ledger never holds more than the sum of some.
+std::int64_t decode_carry(const Json& json) {
+    constexpr std::int64_t kMost = std::int64_t{1} << 40;
+    if (!json.is_number_integer() || json.get<std::int64_t>() > kMost ||
+        json.get<std::int64_t>() < -kMost) {
+        throw std::runtime_error(json.dump() + " is not a carried fraction");
+    }
+    return json.get<std::int64_t>();
+}
+
+std::optional<std::uint64_t> decode_optional_count(const Json& json) {
+    return json.is_null() ? std::nullopt : std::optional(decode_count(json));
+}
+
+Zone decode_zone(const Json& json) {
+    Zone zone;
+    zone.id = json.at("id").get<std::string>();
+    zone.name = json.at("name").get<std::string>();
+    zone.socket = static_cast<unsigned>(decode_count(json.at("socket")));
+    const auto kind = parse_zone_kind(zone.name);
+    if (!kind) {
+        throw std::runtime_error("'" + zone.name + "' is not the name of a zone");
+    }
+    zone.kind = *kind;
+    return zone;
+}
+
+ZoneTotals decode_totals(const Json& json, int format) {
+    ZoneTotals totals;
+    totals.zone = decode_zone(json);
+    totals.total_uj = decode_count(json.at("total_uj"));
+    totals.folded_uj = decode_count(json.at("folded_uj"));
+    totals.other_uj = decode_count(json.at("other_uj"));
+    totals.idle_uj = decode_count(json.at("idle_uj"));
+    if (format == kOldFormat) {
+        return totals;
+    }
+    totals.unmetered_uj = decode_count(json.at("unmetered_uj"));
+    totals.other_carry = decode_carry(json.at("other_carry"));
+    totals.idle_carry = decode_carry(json.at("idle_carry"));
+    totals.counter_uj = decode_optional_count(json.at("counter_uj"));
+    totals.zone.max_energy_range_uj = decode_count(json.at("range_uj"));
+    totals.wraps = decode_count(json.at("wraps"));
+    totals.resets = decode_count(json.at("resets"));
+    totals.jumps = decode_count(json.at("jumps"));
+    totals.floor_uw = decode_optional_count(json.at("floor_uw"));
+    return totals;
+}
+
+LedgerRecord::Row decode_row(const Json& json, const std::vector<ZoneTotals>& zones, int format) {
+    LedgerRecord::Row row;
+    auto consumer = std::make_shared<Consumer>();
+    consumer->kind = ConsumerKind::vm;
+    consumer->key = json.at("key").get<std::string>();
+    consumer->name = json.at("name").get<std::string>();
+    row.account.consumer = std::move(consumer);
+    const Json& ended = json.at("ended_unix_ms");
+    row.account.listed = ended.is_null();
+    if (!ended.is_null()) {
+        row.account.ended =
+            std::chrono::system_clock::time_point(std::chrono::milliseconds(decode_unix_ms(ended)));
+    }
+    row.power_uw = decode_optional_count(json.at("power_uw"));
+    for (const ZoneTotals& totals : zones) {
+        row.account.total_uj.push_back(decode_count(json.at("zones_uj").at(totals.zone.id)));
+        row.account.carry.push_back(
+            format == kOldFormat ? 0 : decode_carry(json.at("carry").at(totals.zone.id)));
+    }
+    return row;
+}
+
+void check_sums(const LedgerRecord& record) {
+    for (std::size_t zone = 0; zone < record.zones.size(); ++zone) {
+        const ZoneTotals& totals = record.zones[zone];
+        std::uint64_t parts = totals.folded_uj + totals.other_uj + totals.idle_uj;
+        for (const auto& row : record.rows) {
+            parts += row.account.total_uj[zone];
+        }
+        if (parts != totals.total_uj) {
+            throw std::runtime_error("the parts of zone " + totals.zone.id +
+                                     " do not add up to its total");
+        }
+    }
+}
+
+// Of two accounts of one key, one would never be found again.
+void check_unique(const LedgerRecord& record) {
+    std::unordered_set<std::string_view> seen;
+    for (const ZoneTotals& totals : record.zones) {
+        if (!seen.insert(totals.zone.id).second) {
+            throw std::runtime_error("zone " + totals.zone.id + " is there twice");
+        }
+    }
+    seen.clear();
+    for (const auto& row : record.rows) {
+        if (!seen.insert(row.account.consumer->key).second) {
+            throw std::runtime_error("account " + row.account.consumer->key + " is there twice");
+        }
+    }
+}
+
+int decode_format(const Json& json) {
+    const int format = json.at("format").get<int>();
+    if (format != kFormat && format != kOldFormat) {
+        throw std::runtime_error("its format is not " + std::to_string(kFormat));
+    }
+    return format;
+}
+
+LedgerRecord decode(std::string_view text) {
+    const Json json = Json::parse(text);
+    const int format = decode_format(json);
+    LedgerRecord record;
+    if (format == kFormat) {
+        record.identity.ledger_id = json.at("ledger_id").get<std::string>();
+        record.identity.boot_id = json.at("boot_id").get<std::string>();
+        record.ended_in_order = json.at("ended_in_order").get<bool>();
+        record.ended_accounts_in = json.at("ended_accounts_in").get<std::string>();
+    }
+    record.epoch = json.at("epoch").get<std::string>();
+    record.sequence = decode_count(json.at("sequence"));
+    record.written_unix_ms = decode_unix_ms(json.at("written_unix_ms"));
+    record.interval_ns = decode_count(json.at("interval_ns"));
+    for (const Json& zone : json.at("zones")) {
+        record.zones.push_back(decode_totals(zone, format));
+    }
+    for (const Json& account : json.at("accounts")) {
+        record.rows.push_back(decode_row(account, record.zones, format));
+    }
+    check_unique(record);
+    return record;
+}
+
+Error no_ledger(const std::exception& problem, const std::string& where) {
+    return Error{Severity::fatal, std::string("is not a ledger: ") + problem.what(), where,
+                 "Move it away to begin with new totals"};
+}
+
+ZoneNames quoted_names(const std::vector<ZoneTotals>& zones) {
+    ZoneNames names;
+    for (const ZoneTotals& totals : zones) {
+        names.push_back(quoted(totals.zone.id));
+    }
+    return names;
+}
+
+} // namespace
+
+std::string encode_ledger(const Ledger& ledger, const Snapshot& snapshot,
+                          const LedgerTextOptions& options) {
+    std::unordered_map<const Consumer*, std::optional<std::uint64_t>> power_uw;
+    for (const ConsumerAccount& consumer : snapshot.consumers) {
+        power_uw.emplace(consumer.consumer.get(), consumer.power_uw);
+    }
+    std::string out;
+    out.reserve(2048 + ledger.awake().size() * 384);
+    fmt::format_to(std::back_inserter(out),
+                   R"({{"format":{},"ledger_id":{},"boot_id":{},"epoch":{},"sequence":{},)"
+                   R"("written_unix_ms":{},"interval_ns":{},"ended_in_order":{},)"
+                   R"("ended_accounts_in":{},)",
+                   kFormat, quoted(options.identity.ledger_id), quoted(options.identity.boot_id),
+                   quoted(snapshot.epoch), snapshot.sequence, unix_ms(snapshot.wall),
+                   snapshot.interval.count(), options.ended_in_order,
+                   quoted(options.ended_accounts_in));
+    out += "\n \"zones\":[";
+    const char* separator = "\n";
+    for (const ZoneTotals& totals : ledger.zones()) {
+        out += separator;
+        append_zone(out, totals);
+        separator = ",\n";
+    }
+    out += "],\n \"accounts\":[";
+    separator = "\n";
+    const ZoneNames names = quoted_names(ledger.zones());
+    const auto append = [&](const Account& account) {
+        out += separator;
+        const auto power = power_uw.find(account.consumer.get());
+        append_account(out, account, names, power == power_uw.end() ? std::nullopt : power->second);
+        separator = ",\n";
+    };
+    if (options.ended_accounts_in.empty()) {
+        for (const auto& [id, account] : ledger.accounts()) {
+            append(account);
+        }
+    } else {
+        for (const Account* account : ledger.awake()) {
+            append(*account);
+        }
+    }
+    out += "]}\n";
+    return out;
+}
+
+std::string encode_ended_accounts(const Ledger& ledger) {
+    std::string out = fmt::format("{{\"format\":{},\n \"accounts\":[", kFormat);
+    const char* separator = "\n";
+    const ZoneNames names = quoted_names(ledger.zones());
+    for (const auto& [id, account] : ledger.accounts()) {
+        if (!account.listed) {
+            out += separator;
+            append_account(out, account, names, std::nullopt);
+            separator = ",\n";
+        }
+    }
+    out += "]}\n";
+    return out;
+}
+
+Result<LedgerRecord> decode_ledger(std::string_view text, const std::string& where) {
+    try {
+        return decode(text);
+    } catch (const std::exception& problem) {
+        return no_ledger(problem, where);
+    }
+}
+
+Result<bool> decode_ended_accounts(std::string_view text, const std::string& where,
+                                   LedgerRecord& record) {
+    try {
+        const Json json = Json::parse(text);
+        const int format = decode_format(json);
+        for (const Json& account : json.at("accounts")) {
+            record.rows.push_back(decode_row(account, record.zones, format));
+        }
+        check_unique(record);
+        return true;
+    } catch (const std::exception& problem) {
+        return no_ledger(problem, where);
+    }
+}
+
+Result<bool> check_ledger(const LedgerRecord& record, const std::string& where) {
+    try {
+        check_sums(record);
+        return true;
+    } catch (const std::exception& problem) {
+        return no_ledger(problem, where);
+    }
+}
+
+std::string make_ledger_id() {
+    std::random_device random;
+    return fmt::format("{:08x}{:08x}{:08x}{:08x}", random(), random(), random(), random());
+}
+
+} // namespace wattvisor
