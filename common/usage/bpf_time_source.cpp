@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "common/usage/bpf_time_source.hpp"
+
+#include <ctime>
+#include <utility>
+
+namespace wattvisor {
+
+namespace {
+
+using std::chrono::nanoseconds;
+
+// The clock of a process' start time.
+std::uint64_t boottime_now() {
+    timespec time{};
+    ::clock_gettime(CLOCK_BOOTTIME, &time);
+    return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000U +
+           static_cast<std::uint64_t>(time.tv_nsec);
+}
+
+} // namespace
+
+BpfTimeSource::BpfTimeSource(std::unique_ptr<BpfCpuTime> program, CpuTopologyPtr topology)
+    : program_(std::move(program)), topology_(std::move(topology)),
+      this_tick_ns_(boottime_now()) {}
+
+void BpfTimeSource::begin() {
+    claimed_.clear();
+    last_tick_ns_ = this_tick_ns_;
+    this_tick_ns_ = boottime_now();
+    is_read_ = program_->read().has_value();
+}
+
+Result<ProcessReading> BpfTimeSource::read(WatchedProcess& process) {
+    const pid_t pid = process.clock.pid();
+    if (!is_read_) {
+        return Error{Severity::transient, "the BPF program's times could not be read",
+                     std::to_string(pid), {}};
+    }
+    const std::uint64_t start_ticks = process.clock.stat().start_ticks;
+    const BpfProcessTime* time = program_->find(pid, start_ticks);
+    if (time == nullptr && process.was_seen) {
+        return Error{Severity::gone, "the process has ended", std::to_string(pid), {}};
+    }
+    if (time == nullptr) { // it has not run since the program was loaded
+        return ProcessReading{SocketTimes(topology_->sockets(), nanoseconds(0)), false};
+    }
+    process.was_seen = true;
+    if (time->ended) {
+        claimed_.emplace(pid, start_ticks);
+    }
+    return ProcessReading{time->cpu_time, time->ended};
+}
+
+std::vector<ShortLife> BpfTimeSource::take_short_lives() {
+    std::vector<ShortLife> lives;
+    if (!is_read_) {
+        return lives;
+    }
+    program_->for_each([this, &lives](const BpfProcessTime& process) {
+        if (process.ended && !process.is_kernel_thread && process.start_ns >= last_tick_ns_ &&
+            !claimed_.contains({process.pid, process.start_ticks})) {
+            lives.push_back({process.parent, process.comm, process.cpu_time});
+        }
+    });
+    return lives;
+}
+
+std::optional<SocketTimes> BpfTimeSource::busy_time() {
+    return is_read_ ? std::optional(program_->busy()) : std::nullopt;
+}
+
+std::chrono::nanoseconds BpfTimeSource::busy_error() const {
+    // Slots are read one after the other; what ran meanwhile shows up at the next reading.
+    return std::chrono::milliseconds(1);
+}
+
+} // namespace wattvisor

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// CPU times from the BPF program: exact per socket, to the last instant of a process, and for
+// processes that nobody ever saw alive. Counts since it was opened.
+#pragma once
+
+#include "common/usage/bpf_cpu_time.hpp"
+#include "common/usage/cpu_time_source.hpp"
+
+#include <memory>
+#include <set>
+#include <utility>
+
+namespace wattvisor {
+
+class BpfTimeSource final : public CpuTimeSource {
+public:
+    BpfTimeSource(std::unique_ptr<BpfCpuTime> program, CpuTopologyPtr topology);
+
+    [[nodiscard]] std::string_view name() const override { return "bpf"; }
+    [[nodiscard]] const CpuTopologyPtr& topology() const override { return topology_; }
+    void begin() override;
+    [[nodiscard]] Result<ProcessReading> read(WatchedProcess& process) override;
+    [[nodiscard]] std::vector<ShortLife> take_short_lives() override;
+    // Of the same reading as the processes, so never short.
+    [[nodiscard]] std::optional<SocketTimes> busy_time() override;
+    [[nodiscard]] std::chrono::nanoseconds busy_error() const override;
+    [[nodiscard]] bool sees_ends() const override { return true; }
+    [[nodiscard]] std::uint64_t lost() const override { return program_->lost(); }
+
+private:
+    std::unique_ptr<BpfCpuTime> program_;
+    CpuTopologyPtr topology_;
+    bool is_read_ = false;                     // in this tick
+    std::uint64_t last_tick_ns_ = 0;           // when the tick before began, since boot
+    std::uint64_t this_tick_ns_ = 0;
+    std::set<std::pair<pid_t, std::uint64_t>> claimed_; // ended processes that were watched
+};
+
+} // namespace wattvisor
