@@ -140,6 +140,11 @@ std::optional<VmCgroup> find_memory_cgroup(const std::vector<CgroupMount>& mount
     return find_vm_cgroup(mounts, memberships, {"memory"});
 }
 
+std::optional<VmCgroup> find_hugetlb_cgroup(const std::vector<CgroupMount>& mounts,
+                                            const std::vector<CgroupMembership>& memberships) {
+    return find_vm_cgroup(mounts, memberships, {"hugetlb"});
+}
+
 std::vector<pid_t> list_cgroup_processes(const fs::path& folder) {
     constexpr int kLevels = 3; // scope/libvirt/emulator, and one to come
     std::vector<pid_t> pids;

@@ -33,13 +33,16 @@ find_vm_cgroup(const std::vector<CgroupMount>& mounts,
                const std::vector<CgroupMembership>& memberships,
                const std::vector<std::string_view>& controllers);
 
-// The group of all that runs for the VM, and the one that counts its memory.
+// The group of all that runs for the VM, and those that count its memory and its huge pages.
 [[nodiscard]] std::optional<VmCgroup>
 find_process_cgroup(const std::vector<CgroupMount>& mounts,
                     const std::vector<CgroupMembership>& memberships);
 [[nodiscard]] std::optional<VmCgroup>
 find_memory_cgroup(const std::vector<CgroupMount>& mounts,
                    const std::vector<CgroupMembership>& memberships);
+[[nodiscard]] std::optional<VmCgroup>
+find_hugetlb_cgroup(const std::vector<CgroupMount>& mounts,
+                    const std::vector<CgroupMembership>& memberships);
 
 // The processes in the group and in the groups below it, each once, at most kMostPids. Groups of
 // vCPUs and I/O threads are left out: only threads of QEMU are in there.

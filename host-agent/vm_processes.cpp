@@ -165,4 +165,20 @@ std::vector<VmProcess> VmProcessFinder::find(const Vm& vm,
     return Search(*this, taken).run(vm);
 }
 
+NumaMemorySource VmProcessFinder::memory_of(pid_t qemu) const {
+    NumaMemorySource source;
+    source.process = roots_.proc / std::to_string(qemu);
+    const auto text = read_text(source.process / "cgroup");
+    const auto memberships =
+        text ? parse_cgroup_memberships(*text) : std::vector<CgroupMembership>();
+    if (auto group = find_memory_cgroup(mounts_, memberships)) {
+        source.memory_group = std::move(group->folder);
+        source.is_v2 = group->is_v2;
+    }
+    if (auto group = find_hugetlb_cgroup(mounts_, memberships)) {
+        source.hugetlb_group = std::move(group->folder);
+    }
+    return source;
+}
+
 } // namespace wattvisor::host

@@ -8,6 +8,7 @@
 
 #include "common/usage/cgroup_text.hpp"
 #include "common/usage/component.hpp"
+#include "common/usage/numa_memory.hpp"
 #include "host-agent/helper_pid_files.hpp"
 #include "host-agent/kernel_threads.hpp"
 #include "host-agent/vm.hpp"
@@ -52,6 +53,9 @@ public:
     // it for one VM after the other and add what it found.
     [[nodiscard]] std::vector<VmProcess> find(const Vm& vm,
                                               const std::unordered_set<pid_t>& taken) const;
+
+    // Where the memory of this QEMU can be read per NUMA node.
+    [[nodiscard]] NumaMemorySource memory_of(pid_t qemu) const;
 
 private:
     class Search;

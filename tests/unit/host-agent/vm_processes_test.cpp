@@ -250,6 +250,23 @@ TEST_F(FakeHost, GivesAProcessToOneVmOnly) {
     EXPECT_THAT(pids({200, 91}), ElementsAre(kQemu, 90));
 }
 
+TEST_F(FakeHost, KnowsWhereTheMemoryOfAVmIsCounted) {
+    mount("memory", "cgroup cgroup rw,memory");
+    mount("hugetlb", "cgroup cgroup rw,hugetlb");
+    mount("unified", "cgroup2 cgroup2 rw");
+    groups_of_qemu(
+        "4:memory:/machine/qemu-1-web.libvirt-qemu\n3:hugetlb:/\n0::/qemu.slice/1.scope\n");
+    VmProcessFinder finder({tree.root() / "proc", tree.root() / "mountinfo", tree.root() / "run"});
+    EXPECT_EQ(finder.memory_of(kQemu).memory_group, std::nullopt); // before the first refresh()
+    finder.refresh();
+    const NumaMemorySource source = finder.memory_of(kQemu);
+    EXPECT_EQ(source.process, tree.root() / "proc/100");
+    EXPECT_EQ(source.memory_group, tree.root() / "cg/memory/machine/qemu-1-web.libvirt-qemu");
+    EXPECT_FALSE(source.is_v2);
+    EXPECT_EQ(source.hugetlb_group, tree.root() / "cg/unified/qemu.slice/1.scope");
+    EXPECT_EQ(finder.memory_of(4242).memory_group, std::nullopt);
+}
+
 TEST_F(FakeHost, IsNotMisledByHostileNames) {
     tree.file("run/1-..-fs0-fs.pid", "90\n");
     process(90, "virtiofsd", 1);
