@@ -119,6 +119,8 @@ HelperPidFiles::HelperPidFiles(std::filesystem::path run_dir) : run_dir_(std::mo
 void HelperPidFiles::refresh() {
     folders_.clear();
     files_.clear();
+    struct stat info {};
+    owner_ = ::stat(run_dir_.c_str(), &info) == 0 ? info.st_uid : 0;
     for (const char* folder : {".", "swtpm", "passt", "slirp", "dbus"}) {
         list(folder);
     }

@@ -43,6 +43,9 @@ public:
     // Lists the folders.
     void refresh();
 
+    // Whose folder it is: root's, or with a session daemon its user's.
+    [[nodiscard]] uid_t owner() const { return owner_; }
+
     // What the listed files of this domain say now.
     [[nodiscard]] std::vector<HelperPid> of(int libvirt_id, std::string_view name) const;
 
@@ -55,6 +58,7 @@ private:
     void list(const char* folder);
 
     std::filesystem::path run_dir_;
+    uid_t owner_ = 0;
     std::vector<FileDescriptor> folders_;
     std::multimap<std::string, PidFile, std::less<>> files_; // by file name
 };

@@ -6,8 +6,10 @@
 #include "common/usage/process_clock.hpp"
 #include "host-agent/vm_cgroup.hpp"
 
+#include <algorithm>
 #include <ctime>
 #include <optional>
+#include <set>
 #include <sys/stat.h>
 #include <utility>
 
@@ -114,7 +116,8 @@ private:
     // A pid file that outlived its helper must not charge the VM with whoever has the pid now.
     void add_helper(const HelperPid& helper) {
         const auto stat = is_new(helper.pid) ? stat_of(helper.pid) : std::nullopt;
-        if (!stat || stat->is_kernel_thread() || !may_speak_for(helper)) {
+        if (!stat || stat->is_kernel_thread() || !may_speak_for(helper) ||
+            is_in_group_of_another_vm(helper.pid)) {
             return;
         }
         if (helper.is_locked || (component_of_process(stat->comm) == helper.component &&
@@ -124,11 +127,33 @@ private:
         }
     }
 
-    // root's files speak for anybody, other users' for their own processes.
+    // root's files speak for anybody. libvirt's folders for swtpm and passt belong to the users of
+    // those, and of QEMU: what they write is believed of a session's user only, in his own folder
+    // and of his own processes.
     [[nodiscard]] bool may_speak_for(const HelperPid& helper) const {
         struct stat info {};
-        return helper.file_owner == 0 || (::stat(folder_of(helper.pid).c_str(), &info) == 0 &&
+        return helper.file_owner == 0 || (helper.file_owner == finder_.pid_files_.owner() &&
+                                          ::stat(folder_of(helper.pid).c_str(), &info) == 0 &&
                                           info.st_uid == helper.file_owner);
+    }
+
+    // Files can be renamed by whoever owns their folder; a control group is only left by root.
+    [[nodiscard]] bool is_in_group_of_another_vm(pid_t pid) const {
+        const auto own = machine_groups_of(found_.front().pid);
+        const auto groups = machine_groups_of(pid);
+        return std::any_of(groups.begin(), groups.end(),
+                           [&own](const std::string& group) { return !own.contains(group); });
+    }
+
+    [[nodiscard]] std::set<std::string> machine_groups_of(pid_t pid) const {
+        std::set<std::string> groups;
+        const auto text = read_text(folder_of(pid) / "cgroup");
+        for (const CgroupMembership& membership : parse_cgroup_memberships(text ? *text : "")) {
+            if (const auto group = machine_group(membership.path)) {
+                groups.emplace(*group);
+            }
+        }
+        return groups;
     }
 
     // Of the main thread: helpers fork before they have others, and libvirt forbids it to QEMU.

@@ -226,15 +226,40 @@ TEST_F(FakeHost, BelievesAnUnlockedFileOfAKnownHelperThatIsOlder) {
     EXPECT_THAT(find(), ElementsAre(kQemuItself, VmProcess{91, 1, Component::network}));
 }
 
-TEST_F(FakeHost, BelievesAUsersFileOfHisOwnProcessesOnly) {
+// libvirt's folder for passt belongs to QEMU's user: an escaped guest could have others pay for it.
+TEST_F(FakeHost, BelievesAUserInHisOwnSessionOnly) {
+    constexpr uid_t kUser = 12345;
     process(91, "passt", 1);
     const auto file = tree.file("run/passt/1-web-net0-passt.pid", "91\n");
-    if (::chown(file.c_str(), 12345, 12345) != 0) {
+    const auto give_to_user = [](const std::filesystem::path& path) {
+        return ::chown(path.c_str(), kUser, kUser) == 0;
+    };
+    if (!give_to_user(file)) {
         GTEST_SKIP() << "needs root";
     }
+    ASSERT_TRUE(give_to_user(tree.root() / "proc/91"));
     EXPECT_THAT(pids(), ElementsAre(kQemu));
-    ASSERT_EQ(::chown((tree.root() / "proc/91").c_str(), 12345, 12345), 0);
+    ASSERT_TRUE(give_to_user(tree.root() / "run"));
     EXPECT_THAT(pids(), ElementsAre(kQemu, 91));
+    ASSERT_EQ(::chown((tree.root() / "proc/91").c_str(), 0, 0), 0);
+    EXPECT_THAT(pids(), ElementsAre(kQemu));
+}
+
+// Whoever may rename files there makes another VM's helper this one's.
+TEST_F(FakeHost, DoesNotBelieveThatAHelperOfAnotherVmsGroupIsItsOwn) {
+    const LockHolder swtpm(tree.file("run/swtpm/1-web-swtpm.pid", "90\n"));
+    process(swtpm.pid(), "swtpm", 990);
+    const auto put_in = [&](pid_t pid, const std::string& group) {
+        tree.file("proc/" + std::to_string(pid) + "/cgroup",
+                  "1:cpu:" + group + "/emulator\n0::/\n");
+    };
+    put_in(kQemu, "/machine/qemu-1-web.libvirt-qemu");
+    put_in(swtpm.pid(), "/machine/qemu-2-db.libvirt-qemu");
+    EXPECT_THAT(pids(), ElementsAre(kQemu));
+    put_in(swtpm.pid(), "/machine/qemu-1-web.libvirt-qemu");
+    EXPECT_THAT(pids(), ElementsAre(kQemu, swtpm.pid()));
+    put_in(swtpm.pid(), "/system.slice");
+    EXPECT_THAT(pids(), ElementsAre(kQemu, swtpm.pid()));
 }
 
 TEST_F(FakeHost, GivesAProcessToOneVmOnly) {
