@@ -5,6 +5,7 @@
 #include "common/energy/powercap.hpp"
 #include "common/export/prometheus_sink.hpp"
 #include "common/export/stdout_sink.hpp"
+#include "common/usage/open_cpu_time.hpp"
 #include "common/usage/process_usage.hpp"
 #include "guest-agent/share_source.hpp"
 
@@ -46,7 +47,11 @@ void run_agent(const GlobalOptions& global, const ExporterOptions& exporter,
 
     boost::asio::io_context io(1); // one thread: every handler below may touch everything
     const auto energy = make_energy_source(global, folder);
-    ProcessUsage processes(global.proc, std::make_shared<const CpuTopology>(single_socket(1)));
+    // A VM's sockets are its host's invention: energy of any zone is split by all CPUs' time.
+    const auto topology = global.vm ? std::make_shared<const CpuTopology>(single_socket(1))
+                                    : host_topology(global.sys);
+    const auto times = open_cpu_time(global.cpu_time, global.proc, topology);
+    ProcessUsage processes(global.proc, *times);
     // Inside a VM nothing is idle: the host has charged the VM for what it used.
     const Residual residual = global.vm ? Residual::other : Residual::idle;
     Meter meter({make_epoch(), interval, {}, {}}, Ledger(residual));

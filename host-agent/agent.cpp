@@ -6,6 +6,7 @@
 #include "common/energy/powercap.hpp"
 #include "common/export/prometheus_sink.hpp"
 #include "common/export/stdout_sink.hpp"
+#include "common/usage/open_cpu_time.hpp"
 #include "host-agent/host_metrics.hpp"
 #include "host-agent/ledger_keeper.hpp"
 #include "host-agent/libvirt_watcher.hpp"
@@ -50,6 +51,21 @@ WatcherSettings watcher_settings(const LibvirtSettings& libvirt) {
                                     std::getenv("HOME"));
     settings.reconcile = libvirt.reconcile;
     return settings;
+}
+
+VmProcessRoots process_roots(const HostConfig& config) {
+    VmProcessRoots roots;
+    roots.proc = config.roots.proc;
+    roots.mountinfo = config.roots.proc / "self/mountinfo";
+    roots.run_dir = watcher_settings(config.libvirt).run_dir;
+    return roots;
+}
+
+std::optional<VmMemory> memory_of(const HostConfig& config, const CpuTimeSource& times) {
+    if (config.policy.dram_by != DramBy::memory) {
+        return std::nullopt;
+    }
+    return VmMemory(process_roots(config), config.roots.sys, *times.topology());
 }
 
 // What is known of the VMs, on the Asio thread.
@@ -136,9 +152,11 @@ void run_agent(const AgentPlan& plan) {
         plan.publishes ? begin_ledger(config) : LoadedLedger{Ledger(Residual::idle), {}};
     Meter meter({make_epoch(), config.interval, config.ledger.keep_ended, config.policy},
                 std::move(loaded.ledger));
+    const auto times =
+        open_cpu_time(config.cpu_time, config.roots.proc, host_topology(config.roots.sys));
     Vms vms{plan.publishes,
             {},
-            VmUsage(config.roots.proc, std::make_shared<const CpuTopology>(single_socket(1))),
+            VmUsage(process_roots(config), *times, memory_of(config, *times)),
             SharePublisher(config.shares, config.share_layout)};
     AgentLoop loop(io, meter, energy, vms.usage, config.interval);
 

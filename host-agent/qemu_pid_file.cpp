@@ -18,33 +18,6 @@ namespace {
 
 constexpr std::string_view kSystemRunDir = "/run/libvirt/qemu";
 
-// libvirt names the file after the name as it stands in the domain's XML.
-std::string escape_xml(std::string_view name) {
-    std::string escaped;
-    for (const char c : name) {
-        switch (c) {
-        case '&':
-            escaped += "&amp;";
-            break;
-        case '<':
-            escaped += "&lt;";
-            break;
-        case '>':
-            escaped += "&gt;";
-            break;
-        case '\'':
-            escaped += "&apos;";
-            break;
-        case '"':
-            escaped += "&quot;";
-            break;
-        default:
-            escaped += c;
-        }
-    }
-    return escaped;
-}
-
 bool is_session_uri(std::string_view uri) {
     const std::string_view without_query = uri.substr(0, uri.find('?'));
     return without_query.ends_with("/session");
@@ -66,12 +39,38 @@ std::filesystem::path qemu_run_dir(std::string_view uri, const std::filesystem::
     return configured;
 }
 
+std::string pid_file_name(std::string_view name) {
+    std::string file;
+    for (const char c : name) {
+        switch (c) {
+        case '&':
+            file += "&amp;";
+            break;
+        case '<':
+            file += "&lt;";
+            break;
+        case '>':
+            file += "&gt;";
+            break;
+        case '\'':
+            file += "&apos;";
+            break;
+        case '"':
+            file += "&quot;";
+            break;
+        default:
+            file += c;
+        }
+    }
+    return file + ".pid";
+}
+
 Result<pid_t> read_qemu_pid(const std::filesystem::path& run_dir, std::string_view name) {
     const auto checked = check_domain_name(name);
     if (!checked) {
         return checked.error();
     }
-    const std::filesystem::path path = run_dir / (escape_xml(*checked) + ".pid");
+    const std::filesystem::path path = run_dir / pid_file_name(*checked);
     const FileDescriptor fd(
         ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
     if (!fd) {

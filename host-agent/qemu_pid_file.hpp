@@ -21,6 +21,10 @@ namespace wattvisor::host {
                                                  const std::filesystem::path& configured,
                                                  const char* xdg_runtime_dir, const char* home);
 
+// The name of the file that libvirt keeps a process id in, NAME.pid: with & < > ' " escaped as in
+// XML (virPidFileBuildPath() in libvirt's virpidfile.c).
+[[nodiscard]] std::string pid_file_name(std::string_view name);
+
 // `name` is the domain's; one that could not be a file's name is an error.
 [[nodiscard]] Result<pid_t> read_qemu_pid(const std::filesystem::path& run_dir,
                                           std::string_view name);

@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host-agent/vm_usage.hpp"
 
+#include "common/usage/busy_time.hpp"
+#include "common/usage/process_usage.hpp"
+#include "common/usage/short_lives.hpp"
+
+#include <algorithm>
 #include <ctime>
 #include <set>
+#include <string_view>
 #include <utility>
 
 namespace wattvisor::host {
@@ -18,11 +24,22 @@ nanoseconds since_boot() {
     return std::chrono::seconds(time.tv_sec) + nanoseconds(time.tv_nsec);
 }
 
-ConsumerPtr make_consumer(const Vm& vm, const std::filesystem::path& proc_root,
-                          const ProcessClock* clock) {
+// Many more looks than a VM's start takes, at a look per tick.
+constexpr std::uint64_t kFirstLooks = 5;
+// Later, each VM has its turn: helpers that were plugged in, the times of single threads.
+constexpr std::uint64_t kTicksPerLook = 30;
+constexpr std::uint64_t kTicksPerRefresh = 15;
+
+bool was_born_since(const PidStat& stat, std::optional<nanoseconds> last_look) {
+    const nanoseconds born = clock_tick() * static_cast<std::int64_t>(stat.start_ticks);
+    return last_look && born + clock_tick() > *last_look;
+}
+
+ConsumerPtr make_consumer(const Vm& vm, const std::filesystem::path& proc_root, bool has_process) {
     auto consumer = std::make_shared<Consumer>();
-    if (clock != nullptr) {
-        *consumer = *describe_process(proc_root / std::to_string(vm.pid), vm.pid, clock->stat());
+    const std::filesystem::path folder = proc_root / std::to_string(vm.pid);
+    if (const auto stat = has_process ? read_pid_stat(folder) : Result<PidStat>(Error{})) {
+        *consumer = *describe_process(folder, vm.pid, *stat);
     }
     consumer->kind = ConsumerKind::vm;
     consumer->key = vm.uuid;
@@ -35,63 +52,183 @@ ConsumerPtr make_consumer(const Vm& vm, const std::filesystem::path& proc_root,
 
 } // namespace
 
-VmUsage::VmUsage(std::filesystem::path proc_root, CpuTopologyPtr topology)
-    : proc_root_(std::move(proc_root)), topology_(std::move(topology)),
-      busy_time_(proc_root_, topology_) {}
-
-bool VmUsage::was_born_since_last_look(const ProcessClock& clock) const {
-    const nanoseconds born = clock_tick() * static_cast<std::int64_t>(clock.stat().start_ticks);
-    return last_look_ && born + clock_tick() > *last_look_;
-}
-
-void VmUsage::watch(Watched& watched, const Vm& vm) const {
-    if (watched.pid != vm.pid || watched.libvirt_id != vm.libvirt_id || !watched.clock) {
-        watched.clock.reset();
-        watched.pid = vm.pid;
-        watched.libvirt_id = vm.libvirt_id;
-        if (auto clock = vm.pid > 0 ? ProcessClock::open(proc_root_, vm.pid)
-                                    : Result<ProcessClock>(Error{})) {
-            // What QEMU used before the last look was charged to `other` then; only a VM that
-            // started since is charged from its birth.
-            const auto used = clock->read();
-            watched.last = was_born_since_last_look(*clock) || !used ? nanoseconds(0) : *used;
-            watched.clock = std::move(*clock);
-        }
-    }
-    watched.consumer = make_consumer(vm, proc_root_, watched.clock ? &*watched.clock : nullptr);
-}
+VmUsage::VmUsage(VmProcessRoots roots, CpuTimeSource& times, std::optional<VmMemory> memory)
+    : roots_(std::move(roots)), times_(times), finder_(roots_), memory_(std::move(memory)) {}
 
 void VmUsage::update(const std::vector<Vm>& vms) {
-    std::set<std::string> listed;
+    std::set<std::string_view> listed;
     for (const Vm& vm : vms) {
         listed.insert(vm.uuid);
-        watch(vms_[vm.uuid], vm);
+        take_news(vms_[vm.uuid], vm);
     }
     for (auto& [uuid, vm] : vms_) {
         vm.is_listed = listed.contains(uuid);
     }
 }
 
-UsageSample VmUsage::collect() {
-    // Here and not when it is heard of: a VM that is back before the tick goes on counting.
-    std::erase_if(vms_, [](const auto& entry) { return !entry.second.is_listed; });
-    UsageSample sample;
-    sample.topology = topology_;
-    sample.busy_error = busy_time_.error();
-    sample.consumers.reserve(vms_.size());
-    for (auto& [uuid, vm] : vms_) {
-        if (vm.clock) {
-            if (const auto used = vm.clock->read()) {
-                vm.count += *used - vm.last;
-                vm.last = *used;
-            } else if (used.error().severity == Severity::gone) {
-                vm.clock.reset(); // libvirt will say what became of the VM
+void VmUsage::take_news(Watched& watched, const Vm& vm) {
+    const bool has_qemu = std::any_of(
+        watched.processes.begin(), watched.processes.end(),
+        [](const VmProcessWatch& process) { return process.is_qemu() && !process.is_retired(); });
+    const bool is_another_start =
+        watched.vm.pid != vm.pid || watched.vm.libvirt_id != vm.libvirt_id;
+    if (watched.consumer && watched.vm == vm && (has_qemu || vm.pid == 0)) {
+        return;
+    }
+    watched.vm = vm;
+    if (is_another_start || !has_qemu) {
+        for (VmProcessWatch& process : watched.processes) {
+            process.retire();
+        }
+        watch_qemu(watched);
+        watched.looks = 0;
+    } else {
+        watched.consumer = make_consumer(vm, roots_.proc, true);
+    }
+}
+
+void VmUsage::watch_qemu(Watched& watched) {
+    auto clock = watched.vm.pid > 0 ? ProcessClock::open(roots_.proc, watched.vm.pid)
+                                    : Result<ProcessClock>(Error{});
+    watched.consumer = make_consumer(watched.vm, roots_.proc, clock.has_value());
+    if (!clock) {
+        return;
+    }
+    // What QEMU used before the last look was charged to `other` then; only a VM that started since
+    // is charged from its birth.
+    const bool from_birth = was_born_since(clock->stat(), last_look_);
+    taken_.insert(watched.vm.pid);
+    watched.processes.emplace_back(std::move(*clock), Component::emulator, true, from_birth);
+}
+
+// Right after its start helpers come one after the other; later they seldom change.
+bool VmUsage::is_due(const std::string& uuid, const Watched& watched) const {
+    return watched.looks < kFirstLooks ||
+           std::hash<std::string>{}(uuid) % kTicksPerLook == ticks_ % kTicksPerLook;
+}
+
+void VmUsage::look_at_due() {
+    looked_at_.clear();
+    for (auto& [uuid, watched] : vms_) {
+        if (!watched.is_listed || !is_due(uuid, watched)) {
+            continue;
+        }
+        if (refreshed_in_ == 0 || ticks_ - refreshed_in_ >= kTicksPerRefresh ||
+            watched.looks < kFirstLooks) {
+            if (refreshed_in_ != ticks_) {
+                finder_.refresh();
+                refreshed_in_ = ticks_;
             }
         }
-        sample.consumers.push_back({vm.consumer, {vm.count}, {}, {}});
+        look_at(watched);
+        looked_at_.insert(&watched);
     }
-    if (const auto busy = busy_time_.read()) {
-        sample.busy_time = *busy;
+}
+
+void VmUsage::look_at(Watched& watched) {
+    ++watched.looks;
+    if (watched.vm.pid <= 0) {
+        return;
+    }
+    std::unordered_set<pid_t> others = taken_;
+    for (const VmProcessWatch& process : watched.processes) {
+        others.erase(process.pid());
+    }
+    for (const VmProcess& found : finder_.find(watched.vm, others)) {
+        const bool is_known = std::any_of(
+            watched.processes.begin(), watched.processes.end(),
+            [&found](const VmProcessWatch& process) { return process.pid() == found.pid; });
+        auto clock =
+            is_known ? Result<ProcessClock>(Error{}) : ProcessClock::open(roots_.proc, found.pid);
+        if (!clock || clock->stat().start_ticks != found.start_ticks) {
+            continue;
+        }
+        const bool from_birth = was_born_since(clock->stat(), last_look_);
+        taken_.insert(found.pid);
+        watched.processes.emplace_back(std::move(*clock), found.component, false, from_birth);
+    }
+    if (memory_) {
+        watched.resident = memory_->resident(watched.vm.pid, watched.resident);
+    }
+}
+
+void VmUsage::read(Watched& watched) {
+    const bool is_looked_at = looked_at_.contains(&watched);
+    for (VmProcessWatch& process : watched.processes) {
+        add_times(watched.count, process.read(times_));
+        if (is_looked_at || process.has_ended()) {
+            process.look(roots_.proc, watched.components);
+        }
+        if (process.has_ended()) {
+            taken_.erase(process.pid());
+        }
+    }
+    std::erase_if(watched.processes,
+                  [](const VmProcessWatch& process) { return process.has_ended(); });
+}
+
+// What QEMU or a helper started and nobody saw alive.
+void VmUsage::share_out_short_lives() {
+    const std::vector<ShortLife> lives = times_.take_short_lives();
+    if (lives.empty()) {
+        return;
+    }
+    std::unordered_map<pid_t, Watched*> owners;
+    for (auto& [uuid, watched] : vms_) {
+        for (const VmProcessWatch& process : watched.processes) {
+            owners.emplace(process.pid(), &watched);
+        }
+    }
+    for (const ShortLife& life : lives) {
+        const auto owner = owners.find(life.parent);
+        if (owner != owners.end()) {
+            add_times(owner->second->count, life.time);
+            owner->second->components[index_of(Component::helper)] += total_of(life.time);
+        }
+    }
+}
+
+ConsumerUsage VmUsage::usage_of(Watched& watched) const {
+    return {watched.consumer, watched.count,
+            looked_at_.contains(&watched)
+                ? std::make_shared<const ComponentTimes>(watched.components)
+                : nullptr,
+            watched.resident};
+}
+
+UsageSample VmUsage::collect() {
+    ++ticks_;
+    times_.begin();
+    // Here and not when it is heard of: a VM that is back before the tick goes on counting. One
+    // that is gone is told of once more, with its last part.
+    std::erase_if(vms_, [this](const auto& entry) {
+        const bool is_over = !entry.second.is_listed && entry.second.is_told;
+        for (const VmProcessWatch& process : entry.second.processes) {
+            if (is_over) {
+                taken_.erase(process.pid());
+            }
+        }
+        return is_over;
+    });
+    look_at_due();
+    for (auto& [uuid, watched] : vms_) {
+        read(watched);
+        watched.is_told = !watched.is_listed;
+    }
+    share_out_short_lives();
+    UsageSample sample;
+    sample.topology = times_.topology();
+    sample.consumers.reserve(vms_.size());
+    for (auto& [uuid, watched] : vms_) {
+        sample.consumers.push_back(usage_of(watched));
+    }
+    sample.busy_time = times_.busy_time();
+    sample.busy_error = times_.busy_error();
+    sample.time_source = times_.name();
+    sample.sees_ends = times_.sees_ends();
+    sample.lost_ends = times_.lost();
+    if (memory_) {
+        sample.used_memory = memory_->used();
     }
     last_look_ = since_boot();
     return sample;

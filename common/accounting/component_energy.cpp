@@ -25,26 +25,4 @@ void ComponentEnergy::settle(const ComponentTimes& now) {
     waiting_uj_ = 0;
 }
 
-const char* component_name(Component component) {
-    switch (component) {
-    case Component::vcpu:
-        return "vcpu";
-    case Component::emulator:
-        return "emulator";
-    case Component::iothread:
-        return "iothread";
-    case Component::vhost:
-        return "vhost";
-    case Component::virtiofsd:
-        return "virtiofsd";
-    case Component::swtpm:
-        return "swtpm";
-    case Component::network:
-        return "network";
-    case Component::helper:
-        break;
-    }
-    return "helper";
-}
-
 } // namespace wattvisor

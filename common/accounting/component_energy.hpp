@@ -34,6 +34,4 @@ private:
     ComponentTimes cpu_time_{}; // all that was settled: never goes back
 };
 
-[[nodiscard]] const char* component_name(Component component);
-
 } // namespace wattvisor

@@ -2,6 +2,7 @@
 // What energy is charged to, and what a consumer source says of it at each tick.
 #pragma once
 
+#include "common/usage/component.hpp"
 #include "common/usage/cpu_topology.hpp"
 
 #include <array>
@@ -10,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <sys/types.h>
 #include <vector>
 
@@ -34,19 +36,8 @@ struct Consumer {
 
 using ConsumerPtr = std::shared_ptr<const Consumer>;
 
-// The kinds of threads and processes that work for a VM.
-enum class Component {
-    vcpu,
-    emulator, // QEMU's main loop and its workers
-    iothread,
-    vhost, // a kernel thread before Linux 6.4, a thread of QEMU since
-    virtiofsd,
-    swtpm,
-    network, // passt, slirp
-    helper,  // any other process of the VM
-};
-inline constexpr std::size_t kComponents = 8;
-using ComponentTimes = std::array<std::chrono::nanoseconds, kComponents>;
+inline constexpr std::size_t kComponents = kAllComponents.size();
+using ComponentTimes = std::array<std::chrono::nanoseconds, kComponents>; // by index_of()
 
 // Bytes of memory per socket, by the index that CpuTopology gives it.
 using SocketBytes = boost::container::small_vector<std::uint64_t, 2>;
@@ -75,6 +66,11 @@ struct UsageSample {
     std::chrono::nanoseconds busy_error{0};
     // Memory in use on the nodes of each socket, the consumers' included; empty where not known.
     SocketBytes used_memory;
+    // Where the times come from, whether it sees the last instants of what ended, and how many of
+    // these it had to leave out.
+    std::string_view time_source;
+    bool sees_ends = false;
+    std::uint64_t lost_ends = 0;
 };
 
 class ConsumerSource {

@@ -250,6 +250,10 @@ SnapshotPtr Meter::measure(const TickTime& time, const EnergySample& sample,
 
     auto snapshot = new_snapshot(time);
     snapshot->source_up = true;
+    snapshot->policy = options_.policy.policy;
+    snapshot->time_source = usage.time_source;
+    snapshot->sees_ends = usage.sees_ends;
+    snapshot->lost_ends = usage.lost_ends;
     fill_zones(*snapshot);
     fill_consumers(*snapshot, charged_uj);
     snapshot->conservation_error_uj = ledger_.conservation_error_uj();

@@ -6,6 +6,7 @@
 
 #include "common/accounting/component_energy.hpp"
 #include "common/accounting/consumer.hpp"
+#include "common/accounting/policy.hpp"
 #include "common/energy/zone.hpp"
 
 #include <chrono>
@@ -13,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace wattvisor {
@@ -38,10 +40,10 @@ struct ZoneAccount {
 
 struct ConsumerAccount {
     ConsumerPtr consumer;
-    std::vector<std::uint64_t> total_uj;       // per zone, in the order of Snapshot::zones
-    std::chrono::nanoseconds cpu_time{0};      // since watched
-    std::optional<std::uint64_t> power_uw;     // over the zones that count in the total
-    std::optional<double> cpu_usage;           // CPUs used over the last measured interval
+    std::vector<std::uint64_t> total_uj;         // per zone, in the order of Snapshot::zones
+    std::chrono::nanoseconds cpu_time{0};        // since watched
+    std::optional<std::uint64_t> power_uw;       // over the zones that count in the total
+    std::optional<double> cpu_usage;             // CPUs used over the last measured interval
     std::optional<ComponentEnergy> components{}; // of a VM whose threads were looked at
     // Total over the zones that lie side by side (packages and dram).
     [[nodiscard]] std::uint64_t energy_uj(const std::vector<ZoneAccount>& zones) const;
@@ -68,6 +70,11 @@ struct Snapshot {
     std::uint64_t ticks = 0;         // timer ticks taken, with or without a new measurement
     std::uint64_t ticks_skipped = 0; // late ticks that were left out
     std::uint64_t suspends = 0;      // how often the machine slept while the agent ran
+
+    Policy policy = Policy::active;
+    std::string_view time_source; // "clock" or "bpf": where CPU times come from
+    bool sees_ends = false;       // it knows the last instants of what ended
+    std::uint64_t lost_ends = 0;  // ended processes that it had to leave out
 
     // Sums over the zones that lie side by side.
     [[nodiscard]] std::uint64_t energy_uj() const;

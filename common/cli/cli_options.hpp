@@ -6,6 +6,7 @@
 #pragma once
 
 #include "common/base/error.hpp"
+#include "common/usage/cpu_time_choice.hpp"
 
 #include <CLI/App.hpp>
 
@@ -21,13 +22,6 @@
 namespace wattvisor {
 
 enum class Agent { host, guest };
-
-// Where CPU times come from.
-enum class CpuTimeChoice {
-    automatic, // the BPF program where it can be loaded, else clocks
-    clock,     // each process' own clock
-    bpf,       // a BPF program on every switch of a CPU; an error where it cannot be loaded
-};
 
 struct GlobalOptions {
     unsigned verbosity = 0; // how often -v was given

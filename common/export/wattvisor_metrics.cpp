@@ -33,6 +33,37 @@ void write_build(const Snapshot& snapshot, const MetricOptions& options, MetricS
     }
 }
 
+const char* policy_name(Policy policy) {
+    switch (policy) {
+    case Policy::capacity:
+        return "capacity";
+    case Policy::static_floor:
+        return "static";
+    case Policy::active:
+        break;
+    }
+    return "active";
+}
+
+// How energy is attributed here.
+void write_method(const Snapshot& snapshot, MetricSink& sink) {
+    if (snapshot.time_source.empty()) {
+        return; // nothing was measured yet
+    }
+    sink.family("wattvisor_attribution_info",
+                "By which policy energy is split, where CPU times come from (clock or bpf), and "
+                "whether the last instants of ended processes are known",
+                kGauge);
+    LabelList labels;
+    labels.add("policy", policy_name(snapshot.policy));
+    labels.add("cpu_time", snapshot.time_source);
+    labels.add("sees_ends", snapshot.sees_ends ? "true" : "false");
+    sink.sample(labels.view(), MetricValue::integer(1));
+    sink.single("wattvisor_lost_ends_total",
+                "Ended processes whose last CPU time could not be told; it is charged to other",
+                kCounter, MetricValue::integer(snapshot.lost_ends));
+}
+
 void write_health(const Snapshot& snapshot, const MetricOptions& options, MetricSink& sink) {
     sink.single("wattvisor_source_up",
                 "1 while energy arrives; while it is 0 there is no power, and counters stand still",
@@ -57,6 +88,9 @@ void write_health(const Snapshot& snapshot, const MetricOptions& options, Metric
                 MetricValue::integer(snapshot.ticks));
     sink.single("wattvisor_ticks_skipped_total", "Ticks left out because they were late", kCounter,
                 MetricValue::integer(snapshot.ticks_skipped));
+    sink.single("wattvisor_suspends_total", "How often the machine slept while the agent ran",
+                kCounter, MetricValue::integer(snapshot.suspends));
+    write_method(snapshot, sink);
     // In microjoules, against the naming rules: it is a check on whole microjoules, not a quantity.
     sink.single("wattvisor_conservation_error_microjoules",
                 "Energy of the zones that is charged to nobody or twice; anything but 0 is a bug",
@@ -74,6 +108,9 @@ constexpr ZoneCounter kZoneEvents[] = {
      &ZoneAccount::wraps},
     {"wattvisor_zone_resets_total", "How often the counter was reset; nothing was charged then",
      &ZoneAccount::resets},
+    {"wattvisor_zone_jumps_total",
+     "How often the counter leapt by more than a zone can use; nothing was charged then",
+     &ZoneAccount::jumps},
 };
 
 // total of a zone = consumers + ended + other + idle, to the microjoule
@@ -82,6 +119,10 @@ constexpr ZoneCounter kZoneEnergies[] = {
      &ZoneAccount::other_uj},
     {"wattvisor_idle_energy_joules_total", "Energy of the zone charged to an idle machine",
      &ZoneAccount::idle_uj},
+    // Beside the total, not in it.
+    {"wattvisor_unmetered_energy_joules_total",
+     "Energy of the zone that was used while no agent ran: charged to nobody",
+     &ZoneAccount::unmetered_uj},
 };
 
 void write_zone_energy(const Snapshot& snapshot, const ZoneCounter& energy, MetricType type,
@@ -121,6 +162,17 @@ void write_zones(const Snapshot& snapshot, MetricSink& sink) {
         if (account.readable) {
             const Label zone{"zone", account.zone.id};
             sink.sample({&zone, 1}, MetricValue::joules(account.counter_uj));
+        }
+    }
+}
+
+void write_floors(const Snapshot& snapshot, MetricSink& sink) {
+    sink.family("wattvisor_zone_floor_watts",
+                "What the policy static takes for the zone's idle power, given or learned", kGauge);
+    for (const ZoneAccount& account : snapshot.zones) {
+        if (account.floor_uw) {
+            const Label zone{"zone", account.zone.id};
+            sink.sample({&zone, 1}, MetricValue::watts(*account.floor_uw));
         }
     }
 }
@@ -184,9 +236,42 @@ void write_vm_energy(const Snapshot& snapshot, MetricSink& sink) {
         });
 }
 
+template <typename Value>
+void write_components(const Snapshot& snapshot, MetricSink& sink, const Value& value) {
+    for_each_of(
+        snapshot, ConsumerKind::vm, [&](const ConsumerAccount& account, const Consumer& vm) {
+            for (const Component component : kAllComponents) {
+                if (account.components) {
+                    LabelList labels;
+                    labels.add_name("uuid", vm.key);
+                    labels.add("component", component_name(component));
+                    sink.sample(labels.view(), value(*account.components, index_of(component)));
+                }
+            }
+        });
+}
+
+void write_vm_components(const Snapshot& snapshot, MetricSink& sink) {
+    sink.family("wattvisor_vm_component_energy_joules_total",
+                "Energy of the virtual machine by what used it since this agent runs, packages and "
+                "dram; renewed every half minute",
+                kCounter);
+    write_components(snapshot, sink, [](const ComponentEnergy& energy, std::size_t component) {
+        return MetricValue::joules(energy.total_uj()[component]);
+    });
+    sink.family("wattvisor_vm_component_cpu_seconds_total",
+                "CPU time of the virtual machine by what used it; renewed every half minute",
+                kCounter);
+    write_components(snapshot, sink, [](const ComponentEnergy& energy, std::size_t component) {
+        return MetricValue::decimal(
+            static_cast<std::uint64_t>(energy.cpu_time()[component].count()), 9);
+    });
+}
+
 void write_vms(const Snapshot& snapshot, MetricSink& sink) {
     write_vm_info(snapshot, sink);
     write_vm_energy(snapshot, sink);
+    write_vm_components(snapshot, sink);
     sink.family("wattvisor_vm_power_watts",
                 "Power of the virtual machine over the last measured interval", kGauge);
     for_each_of(snapshot, ConsumerKind::vm,
@@ -197,7 +282,7 @@ void write_vms(const Snapshot& snapshot, MetricSink& sink) {
                     }
                 });
     sink.family("wattvisor_vm_cpu_seconds_total",
-                "CPU time of the virtual machine's QEMU process since the agent watches it",
+                "CPU time of all that runs for the virtual machine since the agent watches it",
                 kCounter);
     for_each_of(
         snapshot, ConsumerKind::vm, [&](const ConsumerAccount& account, const Consumer& vm) {
@@ -237,6 +322,7 @@ void write_wattvisor_metrics(const Snapshot& snapshot, const MetricOptions& opti
     write_health(snapshot, options, sink);
     write_zones(snapshot, sink);
     write_zone_counters(snapshot, sink);
+    write_floors(snapshot, sink);
     write_vms(snapshot, sink);
     write_processes(snapshot, options, sink);
 }

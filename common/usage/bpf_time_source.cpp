@@ -21,8 +21,7 @@ std::uint64_t boottime_now() {
 } // namespace
 
 BpfTimeSource::BpfTimeSource(std::unique_ptr<BpfCpuTime> program, CpuTopologyPtr topology)
-    : program_(std::move(program)), topology_(std::move(topology)),
-      this_tick_ns_(boottime_now()) {}
+    : program_(std::move(program)), topology_(std::move(topology)), this_tick_ns_(boottime_now()) {}
 
 void BpfTimeSource::begin() {
     claimed_.clear();
@@ -34,8 +33,10 @@ void BpfTimeSource::begin() {
 Result<ProcessReading> BpfTimeSource::read(WatchedProcess& process) {
     const pid_t pid = process.clock.pid();
     if (!is_read_) {
-        return Error{Severity::transient, "the BPF program's times could not be read",
-                     std::to_string(pid), {}};
+        return Error{Severity::transient,
+                     "the BPF program's times could not be read",
+                     std::to_string(pid),
+                     {}};
     }
     const std::uint64_t start_ticks = process.clock.stat().start_ticks;
     const BpfProcessTime* time = program_->find(pid, start_ticks);

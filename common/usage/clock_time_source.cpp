@@ -94,13 +94,12 @@ std::vector<ShortLife> ClockTimeSource::take_short_lives() {
     std::vector<ShortLife> lives;
     for (auto& [pid, process] : ended_) {
         // One that was there before the tick began was charged to `other` until now.
-        if (process.kernel_thread || process.cpu_time.count() <= 0 ||
-            process.age > tick_length_) {
+        if (process.kernel_thread || process.cpu_time.count() <= 0 || process.age > tick_length_) {
             continue;
         }
         // Where it ran is not in its record: by the whole machine's load, so to say evenly.
-        SocketTimes times(topology_->sockets(), process.cpu_time /
-                                                    static_cast<std::int64_t>(topology_->sockets()));
+        SocketTimes times(topology_->sockets(),
+                          process.cpu_time / static_cast<std::int64_t>(topology_->sockets()));
         lives.push_back({process.parent, std::move(process.comm), std::move(times)});
     }
     ended_.clear();

@@ -20,8 +20,8 @@
 namespace wattvisor {
 
 struct ProcessReading {
-    SocketTimes time;     // since the process was born, or since the source was opened
-    bool ended = false;   // this is all that there will ever be
+    SocketTimes time;   // since the process was born, or since the source was opened
+    bool ended = false; // this is all that there will ever be
 };
 
 // A process that ended since the tick before and that nobody watched: its whole life was short.

@@ -24,8 +24,7 @@ std::unique_ptr<CpuTimeSource> open_clocks(const std::filesystem::path& proc_roo
                          printable(opened.error().message()));
         }
     }
-    spdlog::info("CPU times come from each process' clock{}{}",
-                 exits ? " and exit record" : "",
+    spdlog::info("CPU times come from each process' clock{}{}", exits ? " and exit record" : "",
                  topology->sockets() > 1 ? "; by socket from where its threads are found" : "");
     return std::make_unique<ClockTimeSource>(proc_root, topology, std::move(exits));
 }

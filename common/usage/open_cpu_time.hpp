@@ -3,6 +3,7 @@
 // is and what it cannot know. Used while starting; throws StartError.
 #pragma once
 
+#include "common/usage/cpu_time_choice.hpp"
 #include "common/usage/cpu_time_source.hpp"
 
 #include <filesystem>
@@ -10,17 +11,11 @@
 
 namespace wattvisor {
 
-enum class CpuTimeChoice {
-    automatic, // the BPF program where it can be loaded, else clocks
-    clock,     // each process' own clock
-    bpf,       // a BPF program on every switch of a CPU; an error where it cannot be loaded
-};
-
 // `proc_root` names another machine's or a fake /proc in tests and containers: then there are
 // files only, whatever was asked for but bpf.
-[[nodiscard]] std::unique_ptr<CpuTimeSource>
-open_cpu_time(CpuTimeChoice choice, const std::filesystem::path& proc_root,
-              const CpuTopologyPtr& topology);
+[[nodiscard]] std::unique_ptr<CpuTimeSource> open_cpu_time(CpuTimeChoice choice,
+                                                           const std::filesystem::path& proc_root,
+                                                           const CpuTopologyPtr& topology);
 
 // The topology below `sys_root`; all CPUs as one socket where it cannot be read.
 [[nodiscard]] CpuTopologyPtr host_topology(const std::filesystem::path& sys_root);

@@ -19,6 +19,10 @@ Error ended(const std::filesystem::path& folder) {
 
 } // namespace
 
+bool is_live_proc(const std::filesystem::path& proc_root) {
+    return (proc_root / "").lexically_normal() == "/proc/";
+}
+
 Result<PidStat> read_pid_stat(const std::filesystem::path& folder) {
     const auto text = read_text(folder / "stat", 4096);
     if (!text) {
@@ -34,7 +38,7 @@ Result<PidStat> read_pid_stat(const std::filesystem::path& folder) {
 
 Result<ProcessClock> ProcessClock::open(const std::filesystem::path& proc_root, pid_t pid) {
     ProcessClock clock(proc_root / std::to_string(pid), pid);
-    if ((proc_root / "").lexically_normal() == "/proc/") {
+    if (is_live_proc(proc_root)) {
         // Before anything is read: from here on a reused pid shows as the end of this one.
         clock.pidfd_ = FileDescriptor(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
         if (clock.pidfd_ && ::clock_getcpuclockid(pid, &clock.clock_) != 0) {

@@ -41,6 +41,10 @@ private:
     clockid_t clock_ = 0;
 };
 
+// Whether this is the proc file system of the machine and namespace that we run in: only then do
+// system calls speak of the same processes as its files.
+[[nodiscard]] bool is_live_proc(const std::filesystem::path& proc_root);
+
 [[nodiscard]] Result<PidStat> read_pid_stat(const std::filesystem::path& folder);
 
 } // namespace wattvisor

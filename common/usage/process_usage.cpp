@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <charconv>
 #include <dirent.h>
+#include <iterator>
 #include <memory>
 #include <utility>
 
@@ -48,25 +49,24 @@ ConsumerPtr describe_process(const fs::path& folder, pid_t pid, const PidStat& s
     return process;
 }
 
-ProcessUsage::ProcessUsage(fs::path proc_root, CpuTopologyPtr topology)
-    : proc_root_(std::move(proc_root)), topology_(std::move(topology)),
-      busy_time_(proc_root_, topology_) {}
+ProcessUsage::ProcessUsage(fs::path proc_root, CpuTimeSource& times)
+    : proc_root_(std::move(proc_root)), times_(times) {}
 
 bool ProcessUsage::watch(pid_t pid) {
     auto clock = ProcessClock::open(proc_root_, pid);
     if (!clock) {
         return false;
     }
-    Watched watched{std::move(*clock), nullptr, {}, {}, 0, 0};
-    if (!watched.clock.stat().is_kernel_thread()) {
-        watched.consumer =
-            describe_process(proc_root_ / std::to_string(pid), pid, watched.clock.stat());
+    Watched watched(std::move(*clock));
+    const PidStat& stat = watched.process.clock.stat();
+    if (!stat.is_kernel_thread()) {
+        watched.consumer = describe_process(proc_root_ / std::to_string(pid), pid, stat);
     }
     // What ran before the first collection is the past, and so is what could not be opened in the
     // one before; what else appears was born since, and all of its time is charged.
     if (collections_ == 1 || unopened_before_.contains(pid)) {
-        if (const auto time = watched.clock.read()) {
-            watched.baseline = *time;
+        if (auto reading = times_.read(watched.process)) {
+            watched.baseline = std::move(reading->time);
         }
     }
     watched.last = watched.baseline;
@@ -75,45 +75,65 @@ bool ProcessUsage::watch(pid_t pid) {
 }
 
 void ProcessUsage::refresh_identity(Watched& watched) const {
-    const fs::path folder = proc_root_ / std::to_string(watched.clock.pid());
+    const ProcessClock& clock = watched.process.clock;
+    const fs::path folder = proc_root_ / std::to_string(clock.pid());
     const auto stat = read_pid_stat(folder);
-    if (!stat || stat->start_ticks != watched.clock.stat().start_ticks) {
+    if (!stat || stat->start_ticks != clock.stat().start_ticks) {
         return;
     }
-    ConsumerPtr now = describe_process(folder, watched.clock.pid(), *stat);
+    ConsumerPtr now = describe_process(folder, clock.pid(), *stat);
     if (now->exe != watched.consumer->exe || now->cmdline != watched.consumer->cmdline) {
         watched.consumer = std::move(now);
     }
 }
 
+// The pid of a process that has ended stays listed until its parent asks for it, and may be another
+// process' after.
+bool ProcessUsage::is_another_now(const Watched& watched) const {
+    const ProcessClock& clock = watched.process.clock;
+    const auto stat = read_pid_stat(proc_root_ / std::to_string(clock.pid()));
+    return stat && stat->start_ticks != clock.stat().start_ticks;
+}
+
 void ProcessUsage::look_at(pid_t pid, UsageSample& sample) {
-    if (!watched_.contains(pid) && !watch(pid)) {
-        unopened_.insert(pid);
-        return;
-    }
     auto entry = watched_.find(pid);
-    auto time = entry->second.clock.read();
-    if (!time && time.error().severity == Severity::gone) {
-        // Ended since the last look; the pid may be another process' by now.
+    if (entry != watched_.end() && !entry->second.is_over) {
+        look_at(entry->second, sample);
+    }
+    if (entry != watched_.end() && entry->second.is_over && is_another_now(entry->second)) {
         watched_.erase(entry);
+        entry = watched_.end();
+    }
+    if (entry == watched_.end()) {
         if (!watch(pid)) {
+            unopened_.insert(pid);
             return;
         }
         entry = watched_.find(pid);
-        time = entry->second.clock.read();
+        look_at(entry->second, sample);
     }
-    Watched& watched = entry->second;
-    watched.seen_in = collections_;
-    if (!watched.consumer || (!time && time.error().severity == Severity::gone)) {
+    entry->second.seen_in = collections_;
+}
+
+void ProcessUsage::look_at(Watched& watched, UsageSample& sample) {
+    auto reading = times_.read(watched.process);
+    if (reading) {
+        watched.last = std::move(reading->time);
+        watched.is_over = reading->ended;
+    } else if (reading.error().severity == Severity::gone) {
+        watched.is_over = true;
+        return; // all of it was told before
+    }
+    if (!watched.consumer) {
         return;
     }
-    // Where the time could not be read just now it is what it was: a consumer that is left out once
-    // is counted from 0 when it comes back.
-    watched.last = time ? *time : watched.last;
     if (++watched.looks > 1 && is_due_for_refresh(watched.looks - 1)) {
         refresh_identity(watched);
     }
-    sample.consumers.push_back({watched.consumer, {watched.last - watched.baseline}, {}, {}});
+    // Where the time could not be read just now it is what it was: a consumer that is left out once
+    // is counted from 0 when it comes back.
+    sample.consumers.push_back(
+        {watched.consumer, difference(watched.last, watched.baseline), nullptr, {}});
 }
 
 // False where the list could not be read to its end: then nothing is known of those not seen.
@@ -134,30 +154,41 @@ bool ProcessUsage::look_at_all(UsageSample& sample) {
     }
 }
 
+// What is no longer listed has ended: its last part is told, and then it is forgotten.
+void ProcessUsage::close_unseen(bool is_whole, UsageSample& sample) {
+    for (auto it = watched_.begin(); it != watched_.end();) {
+        Watched& watched = it->second;
+        if (watched.seen_in == collections_) {
+            ++it;
+            continue;
+        }
+        if (is_whole && !watched.is_over) {
+            look_at(watched, sample);
+        } else if (!watched.is_over && watched.consumer) {
+            sample.consumers.push_back(
+                {watched.consumer, difference(watched.last, watched.baseline), nullptr, {}});
+        }
+        it = is_whole && watched.is_over ? watched_.erase(it) : std::next(it);
+    }
+}
+
 UsageSample ProcessUsage::collect() {
     ++collections_;
+    times_.begin();
     UsageSample sample;
-    sample.topology = topology_;
-    sample.busy_error = busy_time_.error();
+    sample.topology = times_.topology();
     sample.consumers.reserve(watched_.size() + 16);
     unopened_before_ = std::exchange(unopened_, {});
     const bool is_whole = look_at_all(sample);
-    for (auto it = watched_.begin(); it != watched_.end();) {
-        const Watched& watched = it->second;
-        if (is_whole && watched.seen_in != collections_) {
-            it = watched_.erase(it);
-            continue;
-        }
-        if (watched.seen_in != collections_ && watched.consumer) {
-            sample.consumers.push_back(
-                {watched.consumer, {watched.last - watched.baseline}, {}, {}});
-        }
-        ++it;
-    }
+    close_unseen(is_whole, sample);
+    short_lives_.add(times_.take_short_lives());
+    short_lives_.append_to(sample.consumers);
     // Read last: whatever a process used above was used by now, so busy time is not behind it.
-    if (const auto busy = busy_time_.read()) {
-        sample.busy_time = *busy;
-    }
+    sample.busy_time = times_.busy_time();
+    sample.busy_error = times_.busy_error();
+    sample.time_source = times_.name();
+    sample.sees_ends = times_.sees_ends();
+    sample.lost_ends = times_.lost();
     return sample;
 }
 

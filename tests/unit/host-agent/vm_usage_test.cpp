@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Real processes stand for QEMU: they burn CPU time when told to and say how much they used.
 #include "common/usage/busy_time.hpp"
+#include "common/usage/clock_time_source.hpp"
 #include "host-agent/vm_usage.hpp"
 #include "tests/support/fake_tree.hpp"
 #include "tests/unit/common/usage/live_child.hpp"
@@ -54,7 +55,8 @@ void expect_about(nanoseconds time, nanoseconds expected) {
 
 TEST(VmUsage, CountsWhatAVmUses) {
     LiveChild qemu;
-    VmUsage usage("/proc", kOneSocket);
+    ClockTimeSource times("/proc", kOneSocket, std::nullopt);
+    VmUsage usage(VmProcessRoots(), times);
     usage.update({vm_of(qemu.pid())});
     const nanoseconds before = time_of(usage.collect());
     const nanoseconds first = qemu.burn();
@@ -67,7 +69,8 @@ TEST(VmUsage, CountsWhatAVmUses) {
 TEST(VmUsage, SaysWhoTheVmIs) {
     LiveChild qemu;
     qemu.become_cat();
-    VmUsage usage("/proc", kOneSocket);
+    ClockTimeSource times("/proc", kOneSocket, std::nullopt);
+    VmUsage usage(VmProcessRoots(), times);
     usage.update({vm_of(qemu.pid())});
     const UsageSample sample = usage.collect();
     ASSERT_THAT(sample.consumers, SizeIs(1));
@@ -86,7 +89,8 @@ TEST(VmUsage, SaysWhoTheVmIs) {
 
 TEST(VmUsage, LearnsThatAVmWasEnrolled) {
     LiveChild qemu;
-    VmUsage usage("/proc", kOneSocket);
+    ClockTimeSource times("/proc", kOneSocket, std::nullopt);
+    VmUsage usage(VmProcessRoots(), times);
     Vm vm = vm_of(qemu.pid());
     vm.enrolled = false;
     usage.update({vm});
@@ -103,13 +107,15 @@ TEST(VmUsage, LearnsThatAVmWasEnrolled) {
 TEST(VmUsage, CountsAVmThatWasThereAtTheStartFromNowOn) {
     LiveChild qemu;
     qemu.burn();
-    VmUsage usage("/proc", kOneSocket);
+    ClockTimeSource times("/proc", kOneSocket, std::nullopt);
+    VmUsage usage(VmProcessRoots(), times);
     usage.update({vm_of(qemu.pid())});
     EXPECT_LT(time_of(usage.collect()), kSlack);
 }
 
 TEST(VmUsage, CountsAVmThatStartedSinceTheLastLookFromItsBirth) {
-    VmUsage usage("/proc", kOneSocket);
+    ClockTimeSource times("/proc", kOneSocket, std::nullopt);
+    VmUsage usage(VmProcessRoots(), times);
     EXPECT_THAT(usage.collect().consumers, IsEmpty());
     LiveChild qemu;
     const nanoseconds used = qemu.burn();
@@ -119,7 +125,8 @@ TEST(VmUsage, CountsAVmThatStartedSinceTheLastLookFromItsBirth) {
 
 // It was `other` until now: libvirt was not there, or did not know its process.
 TEST(VmUsage, CountsAVmThatStartedBeforeTheLastLookFromNowOn) {
-    VmUsage usage("/proc", kOneSocket);
+    ClockTimeSource times("/proc", kOneSocket, std::nullopt);
+    VmUsage usage(VmProcessRoots(), times);
     LiveChild qemu;
     qemu.burn(); // longer than the clock tick by which births are known
     EXPECT_THAT(usage.collect().consumers, IsEmpty());
@@ -131,7 +138,8 @@ TEST(VmUsage, CountsAVmThatStartedBeforeTheLastLookFromNowOn) {
 }
 
 TEST(VmUsage, GoesOnCountingWhenTheVmHasANewProcess) {
-    VmUsage usage("/proc", kOneSocket);
+    ClockTimeSource times("/proc", kOneSocket, std::nullopt);
+    VmUsage usage(VmProcessRoots(), times);
     LiveChild first;
     first.burn();
     usage.update({vm_of(first.pid(), 1)});
@@ -149,7 +157,8 @@ TEST(VmUsage, GoesOnCountingWhenTheVmHasANewProcess) {
 // Destroyed and started again between two ticks: libvirt's lists come as it happens, and the ledger
 // compares with the count of the tick before.
 TEST(VmUsage, GoesOnCountingWhenAVmWasAwayBetweenTwoTicks) {
-    VmUsage usage("/proc", kOneSocket);
+    ClockTimeSource times("/proc", kOneSocket, std::nullopt);
+    VmUsage usage(VmProcessRoots(), times);
     LiveChild first;
     usage.update({vm_of(first.pid(), 1)});
     static_cast<void>(usage.collect());
@@ -166,7 +175,8 @@ TEST(VmUsage, GoesOnCountingWhenAVmWasAwayBetweenTwoTicks) {
 // Its process ended, and libvirt did not say so yet: leaving it out would begin its count anew.
 TEST(VmUsage, KeepsAVmWhoseProcessEndedWhileItIsListed) {
     LiveChild qemu;
-    VmUsage usage("/proc", kOneSocket);
+    ClockTimeSource times("/proc", kOneSocket, std::nullopt);
+    VmUsage usage(VmProcessRoots(), times);
     usage.update({vm_of(qemu.pid())});
     static_cast<void>(usage.collect());
     qemu.burn();
@@ -182,7 +192,8 @@ TEST(VmUsage, KeepsAVmWhoseProcessEndedWhileItIsListed) {
 
 TEST(VmUsage, DropsAVmThatLibvirtNoLongerLists) {
     LiveChild qemu;
-    VmUsage usage("/proc", kOneSocket);
+    ClockTimeSource times("/proc", kOneSocket, std::nullopt);
+    VmUsage usage(VmProcessRoots(), times);
     usage.update({vm_of(qemu.pid()), vm_of(0, 2, "u2")});
     EXPECT_THAT(usage.collect().consumers, SizeIs(2));
     usage.update({vm_of(0, 2, "u2")});
@@ -192,7 +203,8 @@ TEST(VmUsage, DropsAVmThatLibvirtNoLongerLists) {
 }
 
 TEST(VmUsage, ListsAVmWhoseProcessIsNotKnownAndCountsItOnceItIs) {
-    VmUsage usage("/proc", kOneSocket);
+    ClockTimeSource times("/proc", kOneSocket, std::nullopt);
+    VmUsage usage(VmProcessRoots(), times);
     usage.update({vm_of(0)});
     EXPECT_EQ(time_of(usage.collect()), 0ns);
     EXPECT_EQ(usage.collect().consumers[0].consumer->pid, 0);
@@ -205,7 +217,8 @@ TEST(VmUsage, ListsAVmWhoseProcessIsNotKnownAndCountsItOnceItIs) {
 }
 
 TEST(VmUsage, TakesAPidOfNobodyForAnUnknownOne) {
-    VmUsage usage("/proc", kOneSocket);
+    ClockTimeSource times("/proc", kOneSocket, std::nullopt);
+    VmUsage usage(VmProcessRoots(), times);
     LiveChild child;
     const pid_t pid = child.pid();
     child.end();
@@ -216,7 +229,8 @@ TEST(VmUsage, TakesAPidOfNobodyForAnUnknownOne) {
 }
 
 TEST(VmUsage, NeverGoesBack) {
-    VmUsage usage("/proc", kOneSocket);
+    ClockTimeSource times("/proc", kOneSocket, std::nullopt);
+    VmUsage usage(VmProcessRoots(), times);
     LiveChild first;
     LiveChild second;
     nanoseconds last{0};
@@ -239,7 +253,9 @@ protected:
                                  " 0 0 0 20 0 3 0 " + std::to_string(start_ticks) + " 0 0\n");
     }
     FakeTree tree;
-    VmUsage usage{tree.root(), kOneSocket};
+    ClockTimeSource times{tree.root(), kOneSocket, std::nullopt};
+    VmUsage usage{VmProcessRoots{tree.root(), tree.root() / "self/mountinfo", tree.root() / "run"},
+                  times};
 };
 
 TEST_F(FixtureProc, IsReadInPlaceOfTheLiveOne) {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "common/usage/clock_time_source.hpp"
 #include "common/usage/process_usage.hpp"
 #include "tests/support/fake_tree.hpp"
 #include "tests/unit/common/usage/live_child.hpp"
@@ -50,12 +51,14 @@ protected:
     [[nodiscard]] fs::path root() const { return tree.root() / "proc"; }
 
     FakeTree tree;
-    ProcessUsage usage{tree.root() / "proc", kOneSocket};
+    ClockTimeSource times{tree.root() / "proc", kOneSocket, std::nullopt};
+    ProcessUsage usage{tree.root() / "proc", times};
 };
 
 TEST(ProcessUsage, MeasuresALiveProcess) {
     LiveChild child;
-    ProcessUsage usage("/proc", kOneSocket);
+    ClockTimeSource times("/proc", kOneSocket, std::nullopt);
+    ProcessUsage usage("/proc", times);
     const auto before_burning = child.burn();
     const auto first = usage.collect();
     ASSERT_NE(find(first, child.pid()), nullptr);
@@ -71,7 +74,8 @@ TEST(ProcessUsage, MeasuresALiveProcess) {
 }
 
 TEST(ProcessUsage, ChargesAllTheTimeOfAProcessThatWasBornLater) {
-    ProcessUsage usage("/proc", kOneSocket);
+    ClockTimeSource times("/proc", kOneSocket, std::nullopt);
+    ProcessUsage usage("/proc", times);
     (void)usage.collect();
     LiveChild child;
     const auto used = child.burn();
@@ -85,7 +89,8 @@ TEST(ProcessUsage, ChargesAllTheTimeOfAProcessThatWasBornLater) {
 TEST(ProcessUsage, LeavesOutAProcessThatEnded) {
     LiveChild child;
     const pid_t pid = child.pid();
-    ProcessUsage usage("/proc", kOneSocket);
+    ClockTimeSource times("/proc", kOneSocket, std::nullopt);
+    ProcessUsage usage("/proc", times);
     EXPECT_NE(find(usage.collect(), pid), nullptr);
     child.die();
     EXPECT_EQ(find(usage.collect(), pid), nullptr) << "a zombie";
@@ -96,7 +101,8 @@ TEST(ProcessUsage, LeavesOutAProcessThatEnded) {
 // A shell forks and then turns into the program: the first look sees the shell.
 TEST(ProcessUsage, PicksUpTheNameOfTheProgramThatAProcessBecame) {
     LiveChild child;
-    ProcessUsage usage("/proc", kOneSocket);
+    ClockTimeSource times("/proc", kOneSocket, std::nullopt);
+    ProcessUsage usage("/proc", times);
     const auto before = usage.collect();
     const std::string own_name = read_pid_stat("/proc/self")->comm;
     ASSERT_NE(find(before, child.pid()), nullptr);
@@ -112,7 +118,8 @@ TEST(ProcessUsage, PicksUpTheNameOfTheProgramThatAProcessBecame) {
 }
 
 TEST(ProcessUsage, FindsItself) {
-    ProcessUsage usage("/proc", kOneSocket);
+    ClockTimeSource times("/proc", kOneSocket, std::nullopt);
+    ProcessUsage usage("/proc", times);
     const auto sample = usage.collect();
     ASSERT_NE(find(sample, ::getpid()), nullptr);
     EXPECT_EQ(find(sample, ::getpid())->consumer->kind, ConsumerKind::process);

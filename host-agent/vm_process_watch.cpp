@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "host-agent/vm_process_watch.hpp"
+
+#include "common/usage/short_lives.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace wattvisor::host {
+
+namespace {
+
+using std::chrono::nanoseconds;
+
+// Descriptors for the threads of one QEMU; a look at more of them costs two calls more each.
+constexpr std::size_t kThreadDescriptors = 32;
+
+} // namespace
+
+VmProcessWatch::VmProcessWatch(ProcessClock clock, Component component, bool is_qemu,
+                               bool from_birth)
+    : process_(std::move(clock)), component_(component), is_qemu_(is_qemu),
+      from_birth_(from_birth) {}
+
+SocketTimes VmProcessWatch::read(CpuTimeSource& times) {
+    if (has_ended_) {
+        return {};
+    }
+    auto reading = times.read(process_);
+    if (!reading) {
+        has_ended_ = reading.error().severity == Severity::gone;
+        return {};
+    }
+    has_ended_ = reading->ended;
+    if (std::exchange(is_new_, false) && !from_birth_) {
+        last_ = reading->time; // it was charged to `other` until now
+    }
+    SocketTimes used = difference(reading->time, last_);
+    last_ = std::move(reading->time);
+    waiting_ += total_of(used);
+    return used;
+}
+
+void VmProcessWatch::look(const std::filesystem::path& proc_root, ComponentTimes& components) {
+    if (is_qemu_) {
+        look_at_threads(proc_root, components);
+    } else {
+        components[index_of(component_)] += waiting_;
+    }
+    waiting_ = nanoseconds(0);
+}
+
+// The threads' times say in which proportion; what is shared out is what was charged.
+void VmProcessWatch::look_at_threads(const std::filesystem::path& proc_root,
+                                     ComponentTimes& components) {
+    if (!process_.threads && !has_ended_) {
+        if (auto opened = ThreadTimes::open(proc_root, pid(), process_.clock.stat().start_ticks,
+                                            kThreadDescriptors)) {
+            process_.threads = std::move(*opened);
+        }
+    }
+    if (!process_.threads) {
+        components[index_of(component_)] += waiting_;
+        return;
+    }
+    process_.threads->update(total_of(last_), single_socket(1));
+    const auto parts = process_.threads->by_component();
+    nanoseconds left = waiting_;
+    nanoseconds seen{0};
+    for (std::size_t i = 0; i < kComponents; ++i) {
+        seen += parts[i] - last_components_[i];
+    }
+    for (std::size_t i = 0; i < kComponents && seen.count() > 0; ++i) {
+        const double part = static_cast<double>((parts[i] - last_components_[i]).count()) /
+                            static_cast<double>(seen.count());
+        const auto share = std::min(left, nanoseconds(static_cast<std::int64_t>(
+                                              static_cast<double>(waiting_.count()) * part)));
+        components[i] += share;
+        left -= share;
+        last_components_[i] = parts[i];
+    }
+    components[index_of(component_)] += left; // rounding, or nothing was seen of its threads
+}
+
+} // namespace wattvisor::host
