@@ -65,7 +65,7 @@ std::optional<VmMemory> memory_of(const HostConfig& config, const CpuTimeSource&
     if (config.policy.dram_by != DramBy::memory) {
         return std::nullopt;
     }
-    return VmMemory(process_roots(config), config.roots.sys, *times.topology());
+    return VmMemory(config.roots.sys, *times.topology());
 }
 
 // What is known of the VMs, on the Asio thread.

@@ -26,9 +26,14 @@ nanoseconds since_boot() {
 
 // Many more looks than a VM's start takes, at a look per tick.
 constexpr std::uint64_t kFirstLooks = 5;
-// Later, each VM has its turn: helpers that were plugged in, the times of single threads.
+// Later, each VM has its turn: for the times of its single threads, and for helpers that were
+// plugged in. The second is a multiple of the first.
 constexpr std::uint64_t kTicksPerLook = 30;
-constexpr std::uint64_t kTicksPerRefresh = 15;
+constexpr std::uint64_t kTicksPerSearch = 120;
+
+std::uint64_t turn_of(const std::string& uuid, std::uint64_t ticks) {
+    return std::hash<std::string>{}(uuid) % ticks;
+}
 
 bool was_born_since(const PidStat& stat, std::optional<nanoseconds> last_look) {
     const nanoseconds born = clock_tick() * static_cast<std::int64_t>(stat.start_ticks);
@@ -103,8 +108,7 @@ void VmUsage::watch_qemu(Watched& watched) {
 
 // Right after its start helpers come one after the other; later they seldom change.
 bool VmUsage::is_due(const std::string& uuid, const Watched& watched) const {
-    return watched.looks < kFirstLooks ||
-           std::hash<std::string>{}(uuid) % kTicksPerLook == ticks_ % kTicksPerLook;
+    return watched.looks < kFirstLooks || turn_of(uuid, kTicksPerLook) == ticks_ % kTicksPerLook;
 }
 
 void VmUsage::look_at_due() {
@@ -113,22 +117,23 @@ void VmUsage::look_at_due() {
         if (!watched.is_listed || !is_due(uuid, watched)) {
             continue;
         }
-        if (refreshed_in_ == 0 || ticks_ - refreshed_in_ >= kTicksPerRefresh ||
-            watched.looks < kFirstLooks) {
-            if (refreshed_in_ != ticks_) {
-                finder_.refresh();
-                refreshed_in_ = ticks_;
-            }
+        if (watched.looks < kFirstLooks ||
+            turn_of(uuid, kTicksPerSearch) == ticks_ % kTicksPerSearch) {
+            search(watched);
         }
-        look_at(watched);
+        ++watched.looks;
         looked_at_.insert(&watched);
     }
 }
 
-void VmUsage::look_at(Watched& watched) {
-    ++watched.looks;
+// Dearer than all else together, so seldom: some hundred microseconds.
+void VmUsage::search(Watched& watched) {
     if (watched.vm.pid <= 0) {
         return;
+    }
+    if (searched_in_ != ticks_) {
+        finder_.refresh();
+        searched_in_ = ticks_;
     }
     std::unordered_set<pid_t> others = taken_;
     for (const VmProcessWatch& process : watched.processes) {
@@ -148,7 +153,7 @@ void VmUsage::look_at(Watched& watched) {
         watched.processes.emplace_back(std::move(*clock), found.component, false, from_birth);
     }
     if (memory_) {
-        watched.resident = memory_->resident(watched.vm.pid, watched.resident);
+        watched.resident = memory_->resident(finder_.memory_of(watched.vm.pid), watched.resident);
     }
 }
 

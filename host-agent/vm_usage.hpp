@@ -51,7 +51,7 @@ private:
     void watch_qemu(Watched& watched);
     [[nodiscard]] bool is_due(const std::string& uuid, const Watched& watched) const;
     void look_at_due();
-    void look_at(Watched& watched);
+    void search(Watched& watched);
     void read(Watched& watched);
     void share_out_short_lives();
     [[nodiscard]] ConsumerUsage usage_of(Watched& watched) const;
@@ -65,7 +65,7 @@ private:
     std::unordered_set<const Watched*> looked_at_;      // in this tick
     std::optional<std::chrono::nanoseconds> last_look_; // since boot
     std::uint64_t ticks_ = 0;
-    std::uint64_t refreshed_in_ = 0; // the tick of the finder's last refresh
+    std::uint64_t searched_in_ = 0; // the last tick in which processes were looked for
 };
 
 } // namespace wattvisor::host
