@@ -46,6 +46,9 @@ class GuestConfig:
     title: str | None = None
     memory_mib: int = 256
     vcpus: int = 1
+    iothreads: int = 0
+    # A TPM, which is a process of its own: swtpm.
+    tpm: bool = False
     # What stands inside <metadata>: elements with namespaces of their own.
     metadata: str | None = None
     # Further QEMU arguments.
@@ -75,6 +78,8 @@ def domain_xml(config: GuestConfig, serial_socket: Path, serial_log: Path) -> st
         ET.SubElement(backing, "source", type="memfd")
         ET.SubElement(backing, "access", mode="shared")
     _text(domain, "vcpu", str(config.vcpus))
+    if config.iothreads:
+        _text(domain, "iothreads", str(config.iothreads))
     system = ET.SubElement(domain, "os")
     _text(system, "type", "hvm", arch="x86_64", machine="pc")
     _text(system, "kernel", str(config.image.kernel))
@@ -89,6 +94,8 @@ def domain_xml(config: GuestConfig, serial_socket: Path, serial_log: Path) -> st
     ET.SubElement(serial, "source", mode="bind", path=str(serial_socket))
     ET.SubElement(serial, "log", file=str(serial_log), append="on")
     ET.SubElement(serial, "target", port="0")
+    if config.tpm:
+        ET.SubElement(ET.SubElement(devices, "tpm", model="tpm-tis"), "backend", type="emulator", version="2.0")
     if config.share:
         devices.append(_filesystem(config.share))
     _qemu_arguments(domain, config)

@@ -149,6 +149,18 @@ class Guest:
             raise RuntimeError(f"{self.name}: libvirt reports no CPU time")
         return int(match[1])
 
+    def group_cpu_time_us(self) -> int | None:
+        """The CPU time of all that runs for it, as the kernel counts it for the domain's control group (v2, which
+        needs no controller for that): QEMU, virtiofsd, swtpm. None where libvirt made no such group."""
+        groups = Path(f"/proc/{self.qemu_pid()}/cgroup").read_text().splitlines()
+        path = next((line.removeprefix("0::") for line in groups if line.startswith("0::")), "/")
+        match = re.search(r"^(.*/(?:machine-qemu[^/]*\.scope|[^/]*\.libvirt-qemu))(?:/|$)", path)
+        for mount in ("/sys/fs/cgroup", "/sys/fs/cgroup/unified"):
+            stat = Path(f"{mount}{match[1]}/cpu.stat") if match else None
+            if stat and stat.exists() and (usage := re.search(r"^usage_usec (\d+)", stat.read_text())):
+                return int(usage[1])
+        return None
+
     def pid_file(self) -> Path:
         """Where libvirt keeps QEMU's process id: by the name as it stands in XML, &amp; for & and so on."""
         return Path("/run/libvirt/qemu", escape(self.name, {"'": "&apos;", '"': "&quot;"}) + ".pid")

@@ -18,7 +18,7 @@ setup_build_packages() {
 # libvirt-daemon-system brings libvirt's QEMU driver, qemu-system-x86 Debian's virtiofsd (in qemu-system-common).
 setup_e2e_packages() {
     setup_install_missing end-to-end libvirt-daemon-system libvirt-clients qemu-system-x86 linux-image-amd64 \
-        busybox-static kmod prometheus prometheus-node-exporter python3
+        busybox-static kmod prometheus prometheus-node-exporter python3 swtpm swtpm-tools
 }
 
 # Prints the path of today's virtiofsd, for tests beside the one that comes with Debian's QEMU: the one on PATH, or
