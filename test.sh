@@ -10,10 +10,11 @@
 #     tsan          what runs on two threads, with ThreadSanitizer
 #     tidy          clang-tidy over the sources of the programs
 #     e2e           real libvirtd, QEMU, virtiofs, guest kernels and Prometheus; needs root
+#     instructions  instructions per tick and scrape against their bounds, counted by callgrind
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
-all_parts=(check unit integration tsan tidy e2e)
+all_parts=(check unit integration tsan tidy e2e instructions)
 passed=0
 failed=0
 skipped=0
@@ -146,12 +147,22 @@ part_e2e() {
             tests.e2e.test_command_line tests.e2e.test_demo
 }
 
+part_instructions() {
+    setup_install_missing instructions valgrind python3 || return 1
+    build release wattvisor_tick_bench &&
+        check "instructions per tick and scrape" python_module tests.bench.instructions
+}
+
+python_module() {
+    PYTHONDONTWRITEBYTECODE=1 python3 -m "$@"
+}
+
 main() {
     local part known
     for part in "$@"; do
         case $part in
             -h | --help)
-                sed -n '3,13s/^# \{0,1\}//p' "$0"
+                sed -n '3,14s/^# \{0,1\}//p' "$0"
                 exit 0
                 ;;
         esac
