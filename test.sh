@@ -11,6 +11,8 @@
 #     tidy          clang-tidy over the sources of the programs
 #     e2e           real libvirtd, QEMU, virtiofs, guest kernels and Prometheus; needs root
 #     instructions  instructions per tick and scrape against their bounds, counted by callgrind
+#
+#   ./test.sh bench [option...]    measures, asserts nothing: CPU, memory, peers; needs root; --help tells the options
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -153,16 +155,28 @@ part_instructions() {
         check "instructions per tick and scrape" python_module tests.bench.instructions
 }
 
+# Takes options instead of further parts. Its result is a table, not a number of tests.
+run_bench() {
+    setup_build_packages && setup_bench_packages || exit 1
+    build release wattvisor-host wattvisor-guest wattvisor-simulated-host wattvisor-bench-fleet wattvisor_tick_bench || exit 1
+    python_module tests.bench "$@"
+}
+
 python_module() {
     PYTHONDONTWRITEBYTECODE=1 python3 -m "$@"
 }
 
 main() {
     local part known
+    if [[ ${1:-} == bench ]]; then
+        source tests/lab/setup.sh
+        run_bench "${@:2}"
+        return
+    fi
     for part in "$@"; do
         case $part in
             -h | --help)
-                sed -n '3,14s/^# \{0,1\}//p' "$0"
+                sed -n '3,16s/^# \{0,1\}//p' "$0"
                 exit 0
                 ;;
         esac
