@@ -87,7 +87,7 @@ class Bench:
                 try:
                     results.append(peers.measure(peer, program, peers.Place(self._work, hypervisor),
                                                  max(3, self._options.ticks // 4)))
-                except (RuntimeError, TimeoutError) as problem:
+                except (OSError, RuntimeError) as problem:
                     print(f" cannot be measured: {problem}", end="")
         return results
 

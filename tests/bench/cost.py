@@ -45,6 +45,7 @@ class TickCost:
     intervals: int
     mean_ms: float
     median_ms: float
+    best_ms: float
     worst_ms: float
     threads_ms: dict[str, float] = field(default_factory=dict)
 
@@ -81,7 +82,7 @@ def tick_cost(pid: int, interval: float, intervals: int) -> TickCost:
         if number in (0, intervals):
             threads.append(thread_cpu_ns(pid))
     each = [(after - before) / 1e6 for before, after in zip(looks, looks[1:])]
-    return TickCost(intervals, statistics.fmean(each), statistics.median(each), max(each),
+    return TickCost(intervals, statistics.fmean(each), statistics.median(each), min(each), max(each),
                     {name: (used - threads[0].get(name, 0)) / 1e6 / intervals for name, used in threads[1].items()})
 
 

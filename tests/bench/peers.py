@@ -113,9 +113,9 @@ def measure(peer: Peer, program: Path, place: Place, intervals: int) -> dict[str
             result["tick"] = _loop_cost(process.pid, peer.interval, intervals)
         if peer.page:
             result["scrape"] = asdict(cost.scrape_cost_without_ticks(process.pid, url, peer.scrape_pause))
-        result["memory_mib"] = cost.memory_mib(process.pid)
         if not process.running():
-            raise RuntimeError(f"{peer.name} ended:\n{process.output()[-2000:]}")
+            raise RuntimeError(f"it ended:\n{process.output()[-2000:]}")
+        result["memory_mib"] = cost.memory_mib(process.pid)
         calls = cost.system_calls(process.pid, peer.interval, 3) if peer.interval else {}
         result["system_calls"] = calls.get("total")
         return result
@@ -124,7 +124,7 @@ def measure(peer: Peer, program: Path, place: Place, intervals: int) -> dict[str
 def _loop_cost(pid: int, interval: float, intervals: int) -> dict[str, object]:
     """Whole loops: they take a while themselves, so their number is that of the intervals only on average."""
     before, began = cost.cpu_ns(pid), time.monotonic()
-    time.sleep(interval * intervals)
+    cost.sleep_until(began + interval * intervals)
     used, took = cost.cpu_ns(pid) - before, time.monotonic() - began
     return {"intervals": intervals, "mean_ms": used / 1e6 * interval / took}
 
