@@ -6,6 +6,7 @@
 //
 // wattvisor-bench-fleet COUNT THREADS BUSY_US_PER_SECOND PREFIX FOLDER PROGRAM (a copy of this one,
 // named as the processes are to be named)
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <csignal>
@@ -25,8 +26,11 @@ namespace {
 using std::chrono::nanoseconds;
 
 constexpr const char* kMember = "WATTVISOR_BENCH_MEMBER";
-// Four times a second: no tick of 1 s finds a process that has not run.
-constexpr long kPeriodNs = 250'000'000;
+// Four times a second, so that no tick of 1 s finds a process that has not run; but not more than
+// 4,000 times a second together: most of ten thousand processes sleep longer.
+constexpr unsigned kShortestPeriodMs = 250;
+constexpr unsigned kWakesPerMs = 4;
+constexpr nanoseconds kSecond = std::chrono::seconds(1);
 constexpr std::size_t kSmallStack = 64UL * 1024;
 
 [[noreturn]] void fail(const char* what) {
@@ -40,6 +44,11 @@ nanoseconds clock_of(clockid_t id) {
     return std::chrono::seconds(time.tv_sec) + nanoseconds(time.tv_nsec);
 }
 
+void sleep(nanoseconds time) {
+    const timespec pause{time / kSecond, (time % kSecond).count()};
+    ::nanosleep(&pause, nullptr);
+}
+
 void* sleep_for_ever(void* /*unused*/) {
     while (true) {
         ::pause();
@@ -48,15 +57,14 @@ void* sleep_for_ever(void* /*unused*/) {
 
 // A fixed part of each period, at a place of it that is the process' own: they do not all run at
 // once.
-[[noreturn]] void use_cpu(nanoseconds busy_per_period, unsigned number) {
-    const timespec start{0, static_cast<long>(number * 7'919UL * 1'000 % kPeriodNs)};
-    ::nanosleep(&start, nullptr);
-    const timespec pause{0, kPeriodNs};
+[[noreturn]] void use_cpu(nanoseconds busy_per_second, nanoseconds period, unsigned number) {
+    const nanoseconds busy_per_period = busy_per_second * period.count() / kSecond.count();
+    sleep(number * nanoseconds(7'919'000) % period);
     while (true) {
         const nanoseconds until = clock_of(CLOCK_THREAD_CPUTIME_ID) + busy_per_period;
         while (clock_of(CLOCK_THREAD_CPUTIME_ID) < until) {
         }
-        ::nanosleep(&pause, nullptr);
+        sleep(period);
     }
 }
 
@@ -65,7 +73,9 @@ void* sleep_for_ever(void* /*unused*/) {
     unsigned threads = 1;
     unsigned number = 0;
     long busy_us = 0;
-    if (std::sscanf(told, "%u %ld %u", &threads, &busy_us, &number) != 3) { // NOLINT(cert-err34-c)
+    unsigned period_ms = 0;
+    if (std::sscanf(told, "%u %ld %u %u", &threads, &busy_us, &period_ms, &number) !=
+        4) { // NOLINT(cert-err34-c)
         std::_Exit(EXIT_FAILURE);
     }
     pthread_attr_t attributes;
@@ -79,12 +89,12 @@ void* sleep_for_ever(void* /*unused*/) {
         pthread_setname_np(thread, ("CPU " + std::to_string(i - 1) + "/KVM").c_str());
     }
     ::close(STDOUT_FILENO); // that is how the fleet knows that all threads are there
-    use_cpu(nanoseconds(busy_us * 1000) * kPeriodNs / 1'000'000'000, number);
+    use_cpu(std::chrono::microseconds(busy_us), std::chrono::milliseconds(period_ms), number);
 }
 
 struct Plan {
     unsigned count;
-    std::string told; // threads and load
+    std::string told; // threads, load and period
     std::string prefix;
     std::string folder;
     std::string
@@ -103,6 +113,7 @@ pid_t start_member(const Plan& plan, unsigned number) {
                                          "-smp",
                                          "2,sockets=2,cores=1,threads=1"};
     std::vector<char*> argv;
+    argv.reserve(arguments.size() + 1);
     for (std::string& argument : arguments) {
         argv.push_back(argument.data());
     }
@@ -156,8 +167,10 @@ int main(int argc, char** argv) {
                      argv[0]);
         return EXIT_FAILURE;
     }
-    const Plan plan{static_cast<unsigned>(std::strtoul(argv[1], nullptr, 10)),
-                    std::string(argv[2]) + " " + argv[3], argv[4], argv[5], argv[6]};
+    const auto count = static_cast<unsigned>(std::strtoul(argv[1], nullptr, 10));
+    const unsigned period_ms = std::max(kShortestPeriodMs, count / kWakesPerMs);
+    const Plan plan{count, std::string(argv[2]) + " " + argv[3] + " " + std::to_string(period_ms),
+                    argv[4], argv[5], argv[6]};
     const std::vector<pid_t> pids = start_members(plan);
     std::puts("ready");
     std::fflush(stdout);

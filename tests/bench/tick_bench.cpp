@@ -33,8 +33,8 @@ using std::chrono::nanoseconds;
 namespace fs = std::filesystem;
 
 constexpr nanoseconds kInterval = std::chrono::seconds(1);
-constexpr std::uint64_t kStart_uj = 123'456'789'000;
-constexpr std::uint64_t kPerTick_uj = 54'321'987;
+constexpr std::uint64_t kStartUj = 123'456'789'000;
+constexpr std::uint64_t kPerTickUj = 54'321'987;
 
 struct Plan {
     bool is_host = true;
@@ -64,7 +64,7 @@ public:
     }
 
     void step() {
-        energy_uj_ += kPerTick_uj;
+        energy_uj_ += kPerTickUj;
         for (const auto& [id, name] : kZones) {
             std::ofstream(folder_ / id / "energy_uj") << energy_uj_ << '\n';
         }
@@ -77,7 +77,7 @@ private:
          {"intel-rapl:1", "package-1"},
          {"intel-rapl:1:0", "dram"}}};
     fs::path folder_;
-    std::uint64_t energy_uj_ = kStart_uj;
+    std::uint64_t energy_uj_ = kStartUj;
 };
 
 // A tenth of them idles, the others use differently much.
