@@ -10,10 +10,13 @@
 #     tsan          what runs on two threads, with ThreadSanitizer
 #     tidy          clang-tidy over the sources of the programs
 #     e2e           real libvirtd, QEMU, virtiofs, guest kernels and Prometheus; needs root
+#     instructions  instructions per tick and scrape against their bounds, counted by callgrind
+#
+#   ./test.sh bench [option...]    measures, asserts nothing: CPU, memory, peers; needs root; --help tells the options
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
-all_parts=(check unit integration tsan tidy e2e)
+all_parts=(check unit integration tsan tidy e2e instructions)
 passed=0
 failed=0
 skipped=0
@@ -147,12 +150,34 @@ part_e2e() {
             tests.e2e.test_command_line tests.e2e.test_demo
 }
 
+part_instructions() {
+    setup_install_missing instructions valgrind python3 || return 1
+    build release wattvisor_tick_bench &&
+        check "instructions per tick and scrape" python_module tests.bench.instructions
+}
+
+# Takes options instead of further parts. Its result is a table, not a number of tests.
+run_bench() {
+    setup_build_packages && setup_bench_packages || exit 1
+    build release wattvisor-host wattvisor-guest wattvisor-simulated-host wattvisor-bench-fleet wattvisor_tick_bench || exit 1
+    python_module tests.bench "$@"
+}
+
+python_module() {
+    PYTHONDONTWRITEBYTECODE=1 python3 -m "$@"
+}
+
 main() {
     local part known
+    if [[ ${1:-} == bench ]]; then
+        source tests/lab/setup.sh
+        run_bench "${@:2}"
+        return
+    fi
     for part in "$@"; do
         case $part in
             -h | --help)
-                sed -n '3,13s/^# \{0,1\}//p' "$0"
+                sed -n '3,16s/^# \{0,1\}//p' "$0"
                 exit 0
                 ;;
         esac

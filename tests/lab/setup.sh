@@ -21,6 +21,12 @@ setup_e2e_packages() {
         busybox-static kmod prometheus prometheus-node-exporter python3 swtpm swtpm-tools
 }
 
+# What the benchmark counts with, and what it measures beside ours.
+setup_bench_packages() {
+    setup_install_missing benchmark valgrind strace libvirt-daemon-system libvirt-clients prometheus-node-exporter \
+        prometheus-libvirt-exporter python3
+}
+
 # Prints the path of today's virtiofsd, for tests beside the one that comes with Debian's QEMU: the one on PATH, or
 # one that cargo, where it is installed, builds (once; some minutes). Prints nothing where
 # there is neither.
