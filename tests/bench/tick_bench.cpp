@@ -94,18 +94,18 @@ public:
             consumer->cmdline = "/usr/lib/postgresql/15/bin/postgres-D/var/lib/postgresql/15/main";
             consumer->enrolled = true;
             consumer->vcpus = 2;
-            sample_.consumers.push_back({std::move(consumer), nanoseconds(0)});
+            sample_.consumers.push_back({std::move(consumer), {nanoseconds(0)}, nullptr, {}});
         }
-        sample_.busy_time = nanoseconds(0);
+        sample_.busy_time = SocketTimes{nanoseconds(0)};
     }
 
     [[nodiscard]] UsageSample collect() override {
         for (std::size_t i = 0; i < sample_.consumers.size(); ++i) {
             const auto used = nanoseconds(i % 10 * 123'457);
-            sample_.consumers[i].cpu_time += used;
-            *sample_.busy_time += used;
+            sample_.consumers[i].cpu_time[0] += used;
+            (*sample_.busy_time)[0] += used;
         }
-        *sample_.busy_time += std::chrono::milliseconds(20);
+        (*sample_.busy_time)[0] += std::chrono::milliseconds(20);
         return sample_;
     }
 
@@ -143,9 +143,11 @@ void run(const Plan& plan) {
     Counters counters(plan.folder / "powercap");
     PowercapSource energy(plan.folder / "powercap");
     Consumers consumers(plan);
-    Meter meter({"0123456789abcdef", kInterval, std::chrono::hours(24)},
+    Meter meter({"0123456789abcdef", kInterval, std::chrono::hours(24), {}},
                 Ledger(plan.is_host ? Residual::idle : Residual::other));
-    host::LedgerKeeper keeper(meter, plan.folder / "ledger.json");
+    host::LedgerKeeper keeper(
+        meter, {plan.folder / "ledger.json", plan.folder / "saved.json", std::chrono::hours(1), {}},
+        {"bench", "boot"});
     ShareSettings settings;
     settings.root = plan.folder / "shares";
     settings.run_dir = plan.folder / "run";
@@ -158,7 +160,7 @@ void run(const Plan& plan) {
         counters.step();
         const auto since = kInterval * static_cast<std::int64_t>(tick + 1);
         const std::chrono::system_clock::time_point wall(std::chrono::hours(480'000) + since);
-        snapshot = meter.tick({since, wall, tick + 1, 0}, energy, consumers);
+        snapshot = meter.tick({since, wall, tick + 1, 0, since}, energy, consumers);
         if (plan.is_host) {
             keeper.publish(snapshot);
             shares.publish(snapshot);

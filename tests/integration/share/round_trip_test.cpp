@@ -71,7 +71,10 @@ public:
         vm->key = kUuid;
         vm->name = "web";
         used_ += 400ms;
-        return {{{vm, used_}}, 2 * used_};
+        UsageSample sample;
+        sample.consumers.push_back({vm, {used_}, nullptr, {}});
+        sample.busy_time = SocketTimes{2 * used_};
+        return sample;
     }
 
 private:
@@ -82,9 +85,14 @@ private:
 class HostAgent {
 public:
     HostAgent(const test::FakeTree& tree, HostCounters& counters, host::ShareLayout layout)
-        : counters_(counters), ledger_file_(tree.root() / "ledger.json"),
-          meter_({make_epoch(), 1s, 1h}, host::load_ledger(ledger_file_)),
-          keeper_(meter_, ledger_file_),
+        : HostAgent(tree, counters, layout,
+                    {tree.root() / "ledger.json", tree.root() / "saved.json", 1h, 1h}) {}
+
+    HostAgent(const test::FakeTree& tree, HostCounters& counters, host::ShareLayout layout,
+              const host::LedgerSettings& ledger)
+        : counters_(counters), loaded_(host::load_ledger(ledger, "boot", {})),
+          meter_({make_epoch(), 1s, 1h, {}}, std::move(loaded_.ledger)),
+          keeper_(meter_, ledger, loaded_.identity),
           publisher_({tree.root() / "shares", tree.root() / "run", ShareFolderNaming::name},
                      layout) {
         host::Vm vm;
@@ -112,8 +120,8 @@ public:
 private:
     HostCounters& counters_;
     HalfBusy vms_;
-    TickTime now_{50s, std::chrono::system_clock::time_point(24h), 0, 0};
-    fs::path ledger_file_;
+    TickTime now_{50s, std::chrono::system_clock::time_point(24h), 0, 0, {}};
+    host::LoadedLedger loaded_;
     Meter meter_;
     host::LedgerKeeper keeper_;
     host::SharePublisher publisher_;
@@ -195,12 +203,12 @@ TEST_F(RoundTrip, GivesTheGuestEverySocketWhereAsked) {
 TEST_F(RoundTrip, MeasuresInTheGuestWhatTheHostCharged) {
     class Nobody final : public ConsumerSource {
     public:
-        [[nodiscard]] UsageSample collect() override { return {{}, 0ns}; }
+        [[nodiscard]] UsageSample collect() override { return {}; }
     } nobody;
     start();
     agent->tick();
     Meter meter({"guest", 1s, 0ns}, Ledger(Residual::other));
-    TickTime now{7s, std::chrono::system_clock::time_point(24h), 0, 0};
+    TickTime now{7s, std::chrono::system_clock::time_point(24h), 0, 0, {}};
     SnapshotPtr seen = meter.tick(now, guest, nobody);
     for (int i = 0; i < 10; ++i) { // the second socket's counter wraps within these
         const SnapshotPtr host = agent->measure(3'000'001, 200'003);
@@ -327,13 +335,13 @@ TEST_F(RestartedHost, NeverGoesBack) {
 TEST_F(RestartedHost, ChargesNothingTwice) {
     class Nobody final : public ConsumerSource {
     public:
-        [[nodiscard]] UsageSample collect() override { return {{}, 0ns}; }
+        [[nodiscard]] UsageSample collect() override { return {}; }
     } nobody;
     start();
     agent->tick();
     agent->measure();
     Meter meter({"guest", 1s, 0ns}, Ledger(Residual::other));
-    TickTime now{7s, std::chrono::system_clock::time_point(24h), 0, 0};
+    TickTime now{7s, std::chrono::system_clock::time_point(24h), 0, 0, {}};
     const auto tick = [&] {
         now.monotonic += 1s;
         return meter.tick(now, guest, nobody);
@@ -358,13 +366,13 @@ TEST_F(RestartedHost, ChargesNothingTwice) {
 TEST_F(RestartedHost, IsAResetWhereItLostItsLedger) {
     class Nobody final : public ConsumerSource {
     public:
-        [[nodiscard]] UsageSample collect() override { return {{}, 0ns}; }
+        [[nodiscard]] UsageSample collect() override { return {}; }
     } nobody;
     start();
     agent->tick();
     agent->measure();
     Meter meter({"guest", 1s, 0ns}, Ledger(Residual::other));
-    TickTime now{7s, std::chrono::system_clock::time_point(24h), 0, 0};
+    TickTime now{7s, std::chrono::system_clock::time_point(24h), 0, 0, {}};
     static_cast<void>(meter.tick(now, guest, nobody));
     agent.reset();
     fs::remove(tree.root() / "ledger.json");

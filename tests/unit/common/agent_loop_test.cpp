@@ -50,7 +50,7 @@ public:
 
 class Nobody final : public ConsumerSource {
 public:
-    [[nodiscard]] UsageSample collect() override { return {{}, 0ns}; }
+    [[nodiscard]] UsageSample collect() override { return {}; }
 };
 
 class CallingSink final : public Sink {

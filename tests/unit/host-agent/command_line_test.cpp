@@ -67,6 +67,8 @@ HostConfig odd_config() {
     config.share_layout = ShareLayout::per_socket;
     config.ledger.file = "/odd/ledger.json";
     config.ledger.keep_ended = 3h;
+    config.policy.policy = Policy::capacity;
+    config.cpu_time = CpuTimeChoice::clock;
     return config;
 }
 
@@ -77,6 +79,8 @@ void expect_same(const HostConfig& a, const HostConfig& b) {
     EXPECT_EQ(a.shares, b.shares);
     EXPECT_EQ(a.share_layout, b.share_layout);
     EXPECT_EQ(a.ledger, b.ledger);
+    EXPECT_EQ(a.policy, b.policy);
+    EXPECT_EQ(a.cpu_time, b.cpu_time);
 }
 
 TEST(HostOptions, ThatAreNotGivenChangeNothing) {
@@ -101,6 +105,7 @@ TEST(HostOptions, OverrideTheConfigurationOneByOne) {
         c.roots.powercap = "/tmp/class/powercap";
     });
     expect_change({"--powercap", "/p"}, [](HostConfig& c) { c.roots.powercap = "/p"; });
+    expect_change({"--cpu-time", "bpf"}, [](HostConfig& c) { c.cpu_time = CpuTimeChoice::bpf; });
     expect_change({"--sys", "/tmp", "--powercap", "/p"}, [](HostConfig& c) {
         c.roots.sys = "/tmp";
         c.roots.powercap = "/p";
@@ -116,6 +121,7 @@ TEST(HostOptions, OverrideTheConfigurationOneByOne) {
     expect_change({"--run-dir", "/r"}, [](HostConfig& c) {
         c.shares.run_dir = "/r";
         c.ledger.file = "/r/ledger.json";
+        c.ledger.saved_file = "/r/ledger.saved.json";
     });
 }
 

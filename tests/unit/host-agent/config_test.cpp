@@ -116,8 +116,9 @@ TEST(HostConfig, PowercapFollowsSys) {
 }
 
 TEST(HostConfig, SaysWhichPoliciesAndExportersThereAre) {
-    EXPECT_THAT(problems_of("policy: capacity\n"),
-                ElementsAre("h.yaml:1:9: policy must be active, not \"capacity\""));
+    EXPECT_THAT(problems_of("policy: capcity\n"),
+                ElementsAre("h.yaml:1:9: policy must be active, capacity or static, not "
+                            "\"capcity\""));
     EXPECT_THAT(problems_of("exporters:\n  - type: riemann\n    port: 5555\n"),
                 ElementsAre("h.yaml:2:11: type must be prometheus, not \"riemann\""));
     EXPECT_THAT(

@@ -190,13 +190,14 @@ TEST(VmUsage, KeepsAVmWhoseProcessEndedWhileItIsListed) {
     EXPECT_EQ(time_of(usage.collect()), count);
 }
 
-TEST(VmUsage, DropsAVmThatLibvirtNoLongerLists) {
+TEST(VmUsage, TellsTheLastPartOfAVmThatLibvirtNoLongerListsAndDropsIt) {
     LiveChild qemu;
     ClockTimeSource times("/proc", kOneSocket, std::nullopt);
     VmUsage usage(VmProcessRoots(), times);
     usage.update({vm_of(qemu.pid()), vm_of(0, 2, "u2")});
     EXPECT_THAT(usage.collect().consumers, SizeIs(2));
     usage.update({vm_of(0, 2, "u2")});
+    EXPECT_THAT(usage.collect().consumers, SizeIs(2));
     const UsageSample sample = usage.collect();
     ASSERT_THAT(sample.consumers, SizeIs(1));
     EXPECT_EQ(sample.consumers[0].consumer->key, "u2");

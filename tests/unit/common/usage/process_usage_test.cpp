@@ -86,13 +86,15 @@ TEST(ProcessUsage, ChargesAllTheTimeOfAProcessThatWasBornLater) {
                 0.1);
 }
 
-TEST(ProcessUsage, LeavesOutAProcessThatEnded) {
+// Its last part belongs to it, so it is told of in the tick in which it ended.
+TEST(ProcessUsage, TellsOfAProcessThatEndedOnceMore) {
     LiveChild child;
     const pid_t pid = child.pid();
     ClockTimeSource times("/proc", kOneSocket, std::nullopt);
     ProcessUsage usage("/proc", times);
     EXPECT_NE(find(usage.collect(), pid), nullptr);
     child.die();
+    EXPECT_NE(find(usage.collect(), pid), nullptr);
     EXPECT_EQ(find(usage.collect(), pid), nullptr) << "a zombie";
     child.end();
     EXPECT_EQ(find(usage.collect(), pid), nullptr);
@@ -178,10 +180,13 @@ TEST_F(FakeProc, TakesAReusedPidForANewProcess) {
     (void)usage.collect();
     show(12, 7, 900, "new");
     const auto sample = usage.collect();
-    ASSERT_EQ(sample.consumers.size(), 1U);
-    EXPECT_EQ(sample.consumers[0].consumer->key, "12:900");
-    EXPECT_EQ(sample.consumers[0].consumer->name, "new");
-    EXPECT_EQ(ticks_of(sample, 12), 7);
+    ASSERT_EQ(sample.consumers.size(), 2U);
+    EXPECT_EQ(sample.consumers[0].consumer->key, "12:500") << "its end";
+    EXPECT_EQ(total_of(sample.consumers[0].cpu_time).count(), 0);
+    EXPECT_EQ(sample.consumers[1].consumer->key, "12:900");
+    EXPECT_EQ(sample.consumers[1].consumer->name, "new");
+    EXPECT_EQ(total_of(sample.consumers[1].cpu_time), 7 * clock_tick());
+    EXPECT_EQ(usage.collect().consumers.size(), 1U);
 }
 
 // Kepler: one /proc/1/exe that may not be read, and the whole refresh failed, tick after tick.
@@ -250,6 +255,7 @@ TEST_F(FakeProc, ForgetsAProcessThatIsNoLongerListed) {
     show(12, 100);
     (void)usage.collect();
     fs::remove_all(root() / "12");
+    EXPECT_EQ(usage.collect().consumers.size(), 1U) << "its end";
     EXPECT_TRUE(usage.collect().consumers.empty());
     show(12, 30, 900);
     EXPECT_EQ(ticks_of(usage.collect(), 12), 30) << "another process, charged from its birth";
