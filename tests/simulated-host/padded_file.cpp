@@ -59,7 +59,8 @@ Result<PaddedFile> PaddedFile::create(const fs::path& path, std::string_view tex
                                       DescriptorBudget& budget, bool folder_is_hidden) {
     PaddedFile file(path, budget);
     file.content_ = text;
-    file.content_.resize((text.size() / kRoom + 2) * kRoom, '\n');
+    file.length_ = (text.size() / kRoom + 2) * kRoom;
+    file.content_.resize(file.length_, '\n');
     auto fd = place(path, file.content_, folder_is_hidden);
     if (!fd) {
         return fd.error();
@@ -72,13 +73,14 @@ Result<PaddedFile> PaddedFile::create(const fs::path& path, std::string_view tex
 
 PaddedFile::PaddedFile(PaddedFile&& other) noexcept
     : path_(std::move(other.path_)), budget_(std::exchange(other.budget_, nullptr)),
-      fd_(std::move(other.fd_)), content_(std::move(other.content_)) {}
+      fd_(std::move(other.fd_)), content_(std::move(other.content_)), length_(other.length_) {}
 
 PaddedFile& PaddedFile::operator=(PaddedFile&& other) noexcept {
     std::swap(path_, other.path_);
     std::swap(budget_, other.budget_);
     std::swap(fd_, other.fd_);
     std::swap(content_, other.content_);
+    std::swap(length_, other.length_);
     return *this;
 }
 
@@ -90,7 +92,8 @@ PaddedFile::~PaddedFile() {
 
 Result<bool> PaddedFile::write(std::string_view text) {
     std::string content(text);
-    content.resize(std::max(content_.size(), text.size() + 1), '\n');
+    length_ = std::max(length_, text.size() + 1);
+    content.resize(length_, '\n');
     content_.resize(content.size(), '\0'); // differs from all that is new
     const auto first = std::mismatch(content.begin(), content.end(), content_.begin()).first;
     if (first == content.end()) {
@@ -114,8 +117,14 @@ Result<bool> PaddedFile::write(std::string_view text) {
     return true;
 }
 
-Result<bool> place_text(const fs::path& path, std::string_view text) {
-    const auto file = place(path, text, false);
+Result<bool> PaddedFile::blank() {
+    content_.clear();
+    const int failed = fd_ ? ::ftruncate(fd_.get(), 0) : ::truncate(path_.c_str(), 0);
+    return failed == 0 ? Result<bool>(true) : Result<bool>(system_error(errno, path_.string()));
+}
+
+Result<bool> place_text(const fs::path& path, std::string_view text, bool folder_is_hidden) {
+    const auto file = place(path, text, folder_is_hidden);
     return file ? Result<bool>(true) : Result<bool>(file.error());
 }
 

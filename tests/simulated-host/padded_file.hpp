@@ -45,6 +45,8 @@ public:
     ~PaddedFile();
 
     [[nodiscard]] Result<bool> write(std::string_view text);
+    // Nothing is left to read for who has it open; the next write() brings all back.
+    [[nodiscard]] Result<bool> blank();
     // Its folder got another name.
     void moved_to(std::filesystem::path path) { path_ = std::move(path); }
 
@@ -58,9 +60,11 @@ private:
     DescriptorBudget* budget_; // none in what was moved away
     FileDescriptor fd_;
     std::string content_; // with padding
+    std::size_t length_ = 0;
 };
 
-// A file that is written once and never changes: appears with its content, padding none.
-[[nodiscard]] Result<bool> place_text(const std::filesystem::path& path, std::string_view text);
+// A file that is written once and never changes, without padding.
+[[nodiscard]] Result<bool> place_text(const std::filesystem::path& path, std::string_view text,
+                                      bool folder_is_hidden = false);
 
 } // namespace wattvisor::simulated

@@ -160,8 +160,10 @@ Process& Population::spawn(const ProcessSpec& spec, std::uint64_t boot_ns) {
     process.kind = spec.kernel_thread ? ProcessKind::kernel : ProcessKind::user;
     process.parent = spec.kernel_thread ? 2 : 1;
     process.comm = spec.name.substr(0, kLongestComm);
-    process.cgroup = spec.kernel_thread ? "/" : "/system.slice/" + spec.name + ".service";
-    std::replace(process.cgroup.begin() + 1, process.cgroup.end(), ' ', '_');
+    std::string unit = spec.name;
+    std::replace_if(
+        unit.begin(), unit.end(), [](char c) { return c == ' ' || c == '/'; }, '_');
+    process.cgroup = spec.kernel_thread ? "/" : "/system.slice/" + unit + ".service";
     if (!spec.kernel_thread) {
         process.arguments = words(spec.cmdline.empty() ? spec.name : spec.cmdline);
     }

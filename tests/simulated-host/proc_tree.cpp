@@ -149,13 +149,13 @@ Result<bool> ProcTree::add(const Process& process, CgroupVersion cgroup) {
         [&] {
             return put(files.stat, hidden / "stat", format_process_stat(process), *budget_, true);
         },
-        [&] { return place_text(hidden / "comm", process.comm + "\n"); },
-        [&] { return place_text(hidden / "cmdline", format_cmdline(process)); },
-        [&] { return place_text(hidden / "status", format_status(process)); },
+        [&] { return place_text(hidden / "comm", process.comm + "\n", true); },
+        [&] { return place_text(hidden / "cmdline", format_cmdline(process), true); },
+        [&] { return place_text(hidden / "status", format_status(process), true); },
         [&]() -> Result<bool> {
             return cgroup == CgroupVersion::none
                        ? Result<bool>(true)
-                       : place_text(hidden / "cgroup", format_cgroup(cgroup, process.cgroup));
+                       : place_text(hidden / "cgroup", format_cgroup(cgroup, process.cgroup), true);
         },
         [&]() -> Result<bool> {
             for (const Task& task : process.tasks) {
@@ -208,16 +208,16 @@ Result<bool> ProcTree::add_task(const fs::path& folder, ProcessFiles& files, con
         },
         [&]() -> Result<bool> {
             return is_leader ? link_file(folder / "comm", hidden / "comm")
-                             : place_text(hidden / "comm", task.comm + "\n");
+                             : place_text(hidden / "comm", task.comm + "\n", true);
         },
         [&]() -> Result<bool> {
             const std::string& cgroup = population_->cgroups()[task.cgroup].path;
             return cgroup_version_ == CgroupVersion::none ? Result<bool>(true)
-                   : is_leader
-                       ? link_file(folder / "cgroup", hidden / "cgroup")
-                       : place_text(hidden / "cgroup", format_cgroup(cgroup_version_, cgroup));
+                   : is_leader ? link_file(folder / "cgroup", hidden / "cgroup")
+                               : place_text(hidden / "cgroup",
+                                            format_cgroup(cgroup_version_, cgroup), true);
         },
-        [&] { return place_text(hidden / "children", ""); },
+        [&] { return place_text(hidden / "children", "", true); },
         [&]() -> Result<bool> {
             return ::rename(hidden.c_str(), place.c_str()) == 0
                        ? Result<bool>(true)

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <cerrno>
+#include <set>
 #include <system_error>
 #include <unistd.h>
 
@@ -60,7 +61,7 @@ Result<bool> ZoneTree::write(const ZoneBank& zones) {
 
 Result<bool> ZoneTree::write_zone(Files& files, const BankZone& zone) {
     if (zone.is_present != files.is_present) {
-        return zone.is_present ? appear(files, zone) : vanish(files, zone);
+        return zone.is_present ? appear(files, zone) : vanish(files, zone.folder);
     }
     if (!zone.is_present) {
         return true;
@@ -68,7 +69,7 @@ Result<bool> ZoneTree::write_zone(Files& files, const BankZone& zone) {
     if (zone.is_readable != files.is_readable) {
         return zone.is_readable ? place_counter(files, zone) : make_unreadable(files, zone);
     }
-    return files.counter ? files.counter->write(shown_text(zone)) : Result<bool>(true);
+    return files.is_readable ? files.counter->write(shown_text(zone)) : Result<bool>(true);
 }
 
 Result<bool> ZoneTree::appear(Files& files, const BankZone& zone) {
@@ -100,11 +101,24 @@ Result<bool> ZoneTree::appear(Files& files, const BankZone& zone) {
                      system_error(errno, link.string(), "Choose an empty folder for --root"));
 }
 
-Result<bool> ZoneTree::vanish(Files& files, const BankZone& zone) {
-    const fs::path nested = root_ / nested_path(zone.folder);
-    ::unlink((root_ / zone.folder).c_str());
-    ::truncate((nested / "energy_uj").c_str(), 0); // what a reader still has open
-    files.counter.reset();
+// Out of the zone's folder, and empty for who has it open.
+Result<bool> ZoneTree::hide_counter(Files& files, const std::string& folder) {
+    if (!files.counter || !files.is_readable) {
+        return true;
+    }
+    const fs::path hidden = root_ / ("." + folder + ".hidden");
+    if (::rename(files.counter->path().c_str(), hidden.c_str()) != 0) {
+        return system_error(errno, hidden.string());
+    }
+    files.counter->moved_to(hidden);
+    files.is_readable = false;
+    return files.counter->blank();
+}
+
+Result<bool> ZoneTree::vanish(Files& files, const std::string& folder) {
+    const fs::path nested = root_ / nested_path(folder);
+    ::unlink((root_ / folder).c_str());
+    const auto hidden = hide_counter(files, folder);
     std::error_code ignored;
     for (const char* name : {"name", "enabled", "max_energy_range_uj", "energy_uj"}) {
         fs::remove(nested / name, ignored);
@@ -112,28 +126,55 @@ Result<bool> ZoneTree::vanish(Files& files, const BankZone& zone) {
     // A package's subzones stay below it until they vanish too.
     fs::remove(nested, ignored);
     files.is_present = false;
-    files.is_readable = true;
-    return true;
+    return hidden;
+}
+
+void ZoneTree::remove() {
+    std::error_code ignored;
+    std::set<std::string> types;
+    // Backwards: a package's folder is empty only after its subzones are gone.
+    for (auto entry = files_.rbegin(); entry != files_.rend(); ++entry) {
+        auto& [folder, files] = *entry;
+        (void)vanish(files, folder);
+        if (files.counter) {
+            fs::remove(files.counter->path(), ignored);
+        }
+        types.insert(folder.substr(0, folder.find(':')));
+    }
+    for (const std::string& type : types) {
+        fs::remove(root_ / type / "enabled", ignored);
+        fs::remove(root_ / type, ignored);
+    }
+    files_.clear();
 }
 
 Result<bool> ZoneTree::make_unreadable(Files& files, const BankZone& zone) {
-    const fs::path counter = root_ / nested_path(zone.folder) / "energy_uj";
-    ::truncate(counter.c_str(), 0);
-    ::unlink(counter.c_str());
-    files.counter.reset();
+    if (const auto hidden = hide_counter(files, zone.folder); !hidden) {
+        return hidden;
+    }
     files.is_readable = false;
-    return make_folder(counter);
+    return make_folder(root_ / nested_path(zone.folder) / "energy_uj");
 }
 
 Result<bool> ZoneTree::place_counter(Files& files, const BankZone& zone) {
     const fs::path path = root_ / nested_path(zone.folder) / "energy_uj";
     ::rmdir(path.c_str()); // if a folder was in its place
+    files.is_readable = true;
+    if (files.counter) {
+        if (const auto written = files.counter->write(shown_text(zone)); !written) {
+            return written;
+        }
+        if (::rename(files.counter->path().c_str(), path.c_str()) != 0) {
+            return system_error(errno, path.string());
+        }
+        files.counter->moved_to(path);
+        return true;
+    }
     auto counter = PaddedFile::create(path, shown_text(zone), *budget_);
     if (!counter) {
         return counter.error();
     }
     files.counter.emplace(std::move(*counter));
-    files.is_readable = true;
     return true;
 }
 
