@@ -119,7 +119,7 @@ TEST_P(ScenarioFiles, IsTrueToItself) {
     ideal.look(host_.truth());
     // The big one is slow with sanitizers: a few looks do.
     const bool is_big = host_.scenario().vms.size() > 100;
-    const nanoseconds end = is_big ? 2s : host_.scenario().duration;
+    const nanoseconds end = is_big ? 1s : host_.scenario().duration;
     while (host_.now() < end) {
         host_.advance(1s);
         const auto written = tree->write(host_);
