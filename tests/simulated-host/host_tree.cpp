@@ -9,6 +9,31 @@ namespace wattvisor::simulated {
 
 namespace fs = std::filesystem;
 
+namespace {
+
+// Who starts with --root / as root must not find his host gone: only what this file is beside is
+// ever removed.
+constexpr const char* kMark = ".wattvisor-simulated-host";
+
+Result<bool> make_room(const fs::path& root) {
+    std::error_code error;
+    const bool is_ours = fs::exists(root / kMark, error);
+    for (const char* folder : {"proc", "sys", "run", "libvirt"}) {
+        if (!is_ours && fs::exists(root / folder, error)) {
+            return Error{Severity::fatal, "is there already and is not of a simulated host",
+                         (root / folder).string(), "Choose an empty folder for --root"};
+        }
+        fs::remove_all(root / folder, error);
+        if (error) {
+            return system_error(error.value(), (root / folder).string());
+        }
+    }
+    fs::create_directories(root, error);
+    return error ? system_error(error.value(), root.string()) : place_text(root / kMark, "");
+}
+
+} // namespace
+
 HostTree::HostTree(fs::path root, std::unique_ptr<DescriptorBudget> budget, ZoneTree zones,
                    ProcTree processes, std::optional<CgroupTree> cgroups, LibvirtFiles libvirt)
     : root_(std::move(root)), budget_(std::move(budget)), zones_(std::move(zones)),
@@ -16,6 +41,9 @@ HostTree::HostTree(fs::path root, std::unique_ptr<DescriptorBudget> budget, Zone
 }
 
 Result<HostTree> HostTree::create(const fs::path& root, const SimulatedHost& host) {
+    if (const auto room = make_room(root); !room) {
+        return room.error();
+    }
     auto budget = std::make_unique<DescriptorBudget>(DescriptorBudget::of_process());
     if (const auto written = write_machine_files(root / "sys", host); !written) {
         return written.error();

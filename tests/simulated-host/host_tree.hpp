@@ -26,6 +26,8 @@ namespace wattvisor::simulated {
 
 class HostTree {
 public:
+    // What an earlier run left in `root` is removed; a folder with a /proc in it that is not of a
+    // simulated host is refused.
     [[nodiscard]] static Result<HostTree> create(const std::filesystem::path& root,
                                                  const SimulatedHost& host);
 

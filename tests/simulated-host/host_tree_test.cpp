@@ -185,6 +185,45 @@ TEST_F(HostTreeTest, FollowsBirthsDeathsAndNames) {
     EXPECT_EQ(read("run/libvirt/qemu/web &amp; &lt;1&gt;.pid"), std::to_string(vm().pid));
 }
 
+// `--root /` as root: a tool for tests must not take a host apart.
+TEST_F(HostTreeTest, TouchesNoFolderThatIsNotItsOwn) {
+    const fs::path precious = files_.file("proc/1/stat", "precious");
+    const SimulatedHost host(one_vm());
+    const auto tree = HostTree::create(files_.root(), host);
+    ASSERT_FALSE(tree);
+    EXPECT_THAT(tree.error().message(), HasSubstr("empty folder for --root"));
+    EXPECT_EQ(read("proc/1/stat"), "precious");
+}
+
+TEST_F(HostTreeTest, StartsAnewWhereItRanBefore) {
+    make(one_vm());
+    const pid_t first = vm().pid;
+    const Scenario empty;
+    const SimulatedHost other(empty);
+    ASSERT_TRUE(HostTree::create(files_.root(), other));
+    EXPECT_FALSE(fs::exists(files_.root() / proc(first)));
+    EXPECT_TRUE(fs::exists(files_.root() / "proc/1/stat"));
+}
+
+// Names that end too early for who splits at the first parenthesis or at blanks.
+TEST_F(HostTreeTest, ShowsHostileNamesAsTheyAre) {
+    Scenario scenario;
+    ProcessSpec process;
+    process.name = "a) R (b 1 2";
+    scenario.processes = {process};
+    make(scenario);
+    const pid_t pid = std::prev(host_->population().processes().end())->first;
+    EXPECT_EQ(parse_pid_stat(read(proc(pid) + "/stat"))->comm, "a) R (b 1 2");
+    Event rename;
+    rename.kind = EventKind::process_rename;
+    rename.target = process.name;
+    rename.text = "x\\)";
+    host_->apply(rename);
+    advance(1s);
+    EXPECT_EQ(read(proc(pid) + "/task/" + std::to_string(pid) + "/comm"), "x\\)\n");
+    EXPECT_EQ(parse_pid_stat(read(proc(pid) + "/stat"))->comm, "x\\)");
+}
+
 // The main use: an agent's pipeline over a minute of virtual time, held against the truth.
 TEST_F(HostTreeTest, LetsAMeterRunInVirtualTime) {
     make(one_vm());

@@ -91,7 +91,7 @@ Result<bool> ProcTree::write(const SimulatedHost& host) {
                [&]() -> Result<bool> {
                    for (const auto& [pid, process] : population_->processes()) {
                        const auto known = processes_.find(pid);
-                       const auto done = known == processes_.end() ? add(process, cgroup_version_)
+                       const auto done = known == processes_.end() ? add(process)
                                                                    : update(known->second, process);
                        if (!done) {
                            return done;
@@ -136,55 +136,62 @@ Result<bool> ProcTree::remove_ended(const SimulatedHost& host) {
     return true;
 }
 
-Result<bool> ProcTree::add(const Process& process, CgroupVersion cgroup) {
+Result<bool> ProcTree::place_identity(const fs::path& folder, const Process& process) const {
+    return all([&] { return place_text(folder / "comm", process.comm + "\n", true); },
+               [&] { return place_text(folder / "cmdline", format_cmdline(process), true); },
+               [&] { return place_text(folder / "status", format_status(process), true); },
+               [&]() -> Result<bool> {
+                   return cgroup_version_ == CgroupVersion::none
+                              ? Result<bool>(true)
+                              : place_text(folder / "cgroup",
+                                           format_cgroup(cgroup_version_, process.cgroup), true);
+               });
+}
+
+Result<bool> ProcTree::add(const Process& process) {
     const fs::path hidden = root_ / fmt::format(".new-{}", process.pid);
-    const std::string pid = std::to_string(process.pid);
+    const fs::path place = folder_of(process.pid);
     ProcessFiles files;
     files.start_ns = process.start_ns;
     files.comm = process.comm;
     files.shown_ns = total_of(process);
-    files.shown_threads = process.tasks.size();
     const auto made = all(
         [&] { return make_folder(hidden / "task"); },
         [&] {
             return put(files.stat, hidden / "stat", format_process_stat(process), *budget_, true);
         },
-        [&] { return place_text(hidden / "comm", process.comm + "\n", true); },
-        [&] { return place_text(hidden / "cmdline", format_cmdline(process), true); },
-        [&] { return place_text(hidden / "status", format_status(process), true); },
+        [&] { return place_identity(hidden, process); },
         [&]() -> Result<bool> {
-            return cgroup == CgroupVersion::none
-                       ? Result<bool>(true)
-                       : place_text(hidden / "cgroup", format_cgroup(cgroup, process.cgroup), true);
-        },
-        [&]() -> Result<bool> {
-            for (const Task& task : process.tasks) {
-                if (const auto added = add_task(hidden, files, process, task); !added) {
-                    return added;
-                }
+            Result<bool> added = true;
+            for (auto task = process.tasks.begin(); added && task != process.tasks.end(); ++task) {
+                added = add_task(hidden, files, process, *task);
             }
-            return true;
+            return added;
         },
-        [&] { return link_file(hidden / "task" / pid / "schedstat", hidden / "schedstat"); });
+        [&] {
+            return link_file(hidden / "task" / place.filename() / "schedstat",
+                             hidden / "schedstat");
+        });
     if (!made) {
         return made;
     }
-    std::error_code error;
-    fs::remove_all(folder_of(process.pid), error); // of an earlier run
-    if (::rename(hidden.c_str(), folder_of(process.pid).c_str()) != 0) {
-        return system_error(errno, folder_of(process.pid).string());
+    if (::rename(hidden.c_str(), place.c_str()) != 0) {
+        return system_error(errno, place.string());
     }
-    files.stat->moved_to(folder_of(process.pid) / "stat");
+    files.stat->moved_to(place / "stat");
     for (auto& [tid, task] : files.tasks) {
-        const fs::path folder = folder_of(process.pid) / "task" / std::to_string(tid);
-        if (task.stat) {
-            task.stat->moved_to(folder / "stat");
-        }
-        task.schedstat->moved_to(folder / "schedstat");
+        task.moved_to(place / "task" / std::to_string(tid));
     }
     processes_.insert_or_assign(process.pid, std::move(files));
     ++born_;
     return true;
+}
+
+void ProcTree::TaskFiles::moved_to(const fs::path& folder) {
+    schedstat->moved_to(folder / "schedstat");
+    if (stat) {
+        stat->moved_to(folder / "stat");
+    }
 }
 
 // In the folder of the process, hidden or not; the thread's own folder appears with its files.
@@ -224,10 +231,7 @@ Result<bool> ProcTree::add_task(const fs::path& folder, ProcessFiles& files, con
                        : Result<bool>(system_error(errno, place.string()));
         });
     if (made) {
-        own.schedstat->moved_to(place / "schedstat");
-        if (own.stat) {
-            own.stat->moved_to(place / "stat");
-        }
+        own.moved_to(place);
     }
     return made;
 }
@@ -255,27 +259,28 @@ Result<bool> ProcTree::sync_tasks(ProcessFiles& files, const Process& process) {
             }
         }
     }
-    files.shown_threads = process.tasks.size();
     return true;
 }
 
+Result<bool> ProcTree::rename(ProcessFiles& files, const Process& process) const {
+    const fs::path folder = folder_of(process.pid);
+    const fs::path leader = folder / "task" / std::to_string(process.pid);
+    files.comm = process.comm;
+    return all([&] { return place_text(folder / "comm", process.comm + "\n"); },
+               [&] { return link_file(folder / "comm", leader / "comm"); },
+               [&] { return place_text(folder / "status", format_status(process)); });
+}
+
 Result<bool> ProcTree::update(ProcessFiles& files, const Process& process) {
-    const bool has_churn = process.kind == ProcessKind::qemu;
-    if (has_churn) {
+    // Threads of others live as long as their process.
+    if (process.kind == ProcessKind::qemu) {
         if (const auto synced = sync_tasks(files, process); !synced) {
             return synced;
         }
     }
     const bool is_renamed = files.comm != process.comm;
     if (is_renamed) {
-        const fs::path folder = folder_of(process.pid);
-        const fs::path leader = folder / "task" / std::to_string(process.pid);
-        files.comm = process.comm;
-        const auto renamed =
-            all([&] { return place_text(folder / "comm", process.comm + "\n"); },
-                [&] { return link_file(folder / "comm", leader / "comm"); },
-                [&] { return place_text(folder / "status", format_status(process)); });
-        if (!renamed) {
+        if (const auto renamed = rename(files, process); !renamed) {
             return renamed;
         }
     }

@@ -26,6 +26,7 @@ private:
         std::optional<PaddedFile> stat; // none: a link to that of the process
         std::optional<PaddedFile> schedstat;
         std::uint64_t shown_ns = 0;
+        void moved_to(const std::filesystem::path& folder);
     };
     struct ProcessFiles {
         std::uint64_t start_ns = 0;
@@ -33,14 +34,16 @@ private:
         std::optional<PaddedFile> stat;
         std::map<pid_t, TaskFiles> tasks;
         std::uint64_t shown_ns = 0;
-        std::size_t shown_threads = 0;
     };
 
     ProcTree(std::filesystem::path root, DescriptorBudget& budget)
         : root_(std::move(root)), budget_(&budget) {}
     [[nodiscard]] Result<bool> write_machine(const SimulatedHost& host);
     [[nodiscard]] Result<bool> remove_ended(const SimulatedHost& host);
-    [[nodiscard]] Result<bool> add(const Process& process, CgroupVersion cgroup);
+    [[nodiscard]] Result<bool> add(const Process& process);
+    [[nodiscard]] Result<bool> place_identity(const std::filesystem::path& folder,
+                                              const Process& process) const;
+    [[nodiscard]] Result<bool> rename(ProcessFiles& files, const Process& process) const;
     [[nodiscard]] Result<bool> add_task(const std::filesystem::path& folder, ProcessFiles& files,
                                         const Process& process, const Task& task);
     [[nodiscard]] Result<bool> sync_tasks(ProcessFiles& files, const Process& process);
