@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <limits>
 #include <random>
 
@@ -67,7 +68,7 @@ std::optional<LedgerId> parse_ledger_id(std::string_view text) {
 }
 
 void CarriedEnergy::raise(const LedgerId& ledger, const KindEnergy& energy) {
-    auto entry = std::ranges::lower_bound(entries_, ledger, {}, &Entry::ledger);
+    auto entry = std::ranges::lower_bound(entries_, ledger, std::less<>{}, &Entry::ledger);
     if (entry == entries_.end() || entry->ledger != ledger) {
         entry = entries_.insert(entry, Entry{ledger, {}});
     }
@@ -83,7 +84,7 @@ void CarriedEnergy::merge(const CarriedEnergy& other) {
 }
 
 KindEnergy CarriedEnergy::charged_by(const LedgerId& ledger) const {
-    const auto entry = std::ranges::lower_bound(entries_, ledger, {}, &Entry::ledger);
+    const auto entry = std::ranges::lower_bound(entries_, ledger, std::less<>{}, &Entry::ledger);
     return entry != entries_.end() && entry->ledger == ledger ? entry->energy : KindEnergy{};
 }
 

@@ -8,12 +8,13 @@
 #include "common/energy/zone.hpp"
 
 #include <array>
-#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 namespace wattvisor {
@@ -24,7 +25,10 @@ struct LedgerId {
     std::uint64_t high = 0;
     std::uint64_t low = 0;
 
-    friend auto operator<=>(const LedgerId&, const LedgerId&) = default;
+    friend bool operator==(const LedgerId&, const LedgerId&) = default;
+    friend bool operator<(const LedgerId& a, const LedgerId& b) {
+        return std::tie(a.high, a.low) < std::tie(b.high, b.low);
+    }
 };
 
 [[nodiscard]] LedgerId make_ledger_id();

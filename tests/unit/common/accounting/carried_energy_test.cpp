@@ -4,9 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 #include <limits>
 #include <random>
-#include <set>
 
 namespace wattvisor {
 namespace {
@@ -119,7 +119,8 @@ TEST(CarriedEnergyProperty, MergingDependsOnNoOrderAndNeverDecreases) {
         for (const ZoneKind kind : kCarriedKinds) {
             ASSERT_GE(ab.total()[kind], std::max(a.total()[kind], b.total()[kind])) << run;
         }
-        ASSERT_TRUE(std::ranges::is_sorted(ab.entries(), {}, &CarriedEnergy::Entry::ledger));
+        ASSERT_TRUE(
+            std::ranges::is_sorted(ab.entries(), std::less<>{}, &CarriedEnergy::Entry::ledger));
     }
 }
 
