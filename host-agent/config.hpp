@@ -43,6 +43,8 @@ struct Roots {
 struct LedgerSettings {
     std::filesystem::path file = "/run/wattvisor/ledger.json";
     std::chrono::nanoseconds keep_ended = std::chrono::hours(24);
+    // Whether a VM's energy goes with it, in its domain's metadata: the agent then changes domains.
+    bool carry = false;
 
     friend bool operator==(const LedgerSettings&, const LedgerSettings&) = default;
 };
