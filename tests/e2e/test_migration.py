@@ -203,9 +203,9 @@ class Migration(unittest.TestCase):
         self.addCleanup(self.remove_shares, guest)
         self.assertIn("The share is attached", self.command(self.a, "enroll", "--live", guest.name))
         self.in_guest(self.a, uuid, "mount -t virtiofs scaphandre /var/scaphandre")
-        with self.assertRaisesRegex(RuntimeError, "migration with virtiofs device is not supported"):
+        with self.assertRaisesRegex(RuntimeError, "vhost-user-fs"):
             self.migrate(self.a, self.b, uuid)
-        with self.assertRaisesRegex(RuntimeError, "virtiofs"):
+        with self.assertRaisesRegex(RuntimeError, "vhost-user-fs"):
             virsh("managedsave", "--domain", uuid)
 
         self.in_guest(self.a, uuid, "umount /var/scaphandre")
