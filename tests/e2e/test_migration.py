@@ -8,6 +8,7 @@ VM), so that the truth is known to the microjoule.
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import time
@@ -24,9 +25,10 @@ from tests.lab.guest import URI, Guest, virsh
 from tests.lab.image import build_image
 from tests.lab.leftovers import work_folder
 from tests.lab.libvirtd import Libvirtd
-from tests.lab.process import Process, check_output, exit_on_signals, wait_until
+from tests.lab.process import Process, check_output, exit_on_signals, http_get, wait_until
 from tests.lab.second_host import SecondHost, serial_folder
-from tests.lab.testbed import SHARE_ROOT
+from tests.lab.testbed import SHARE_ROOT, Counters, HostAgent, SimulatedHost
+from tests.lab.views import HostView
 
 NAMESPACE = "https://wattvisor.dev/xmlns/energy/1"
 LEDGERS = {"A": "a" * 32, "B": "b" * 32}
@@ -311,6 +313,91 @@ class Migration(unittest.TestCase):
         self.assertIn(f"VM {clone.uuid}: the energy in its metadata is ignored", self.a.watcher.output())
         # Its own takes that place.
         self.a.wait_written(clone.uuid)
+
+
+@unittest.skipUnless(os.environ.get("WATTVISOR_CARRY_AGENTS"), "the host agent does not hand its ledger over yet")
+class MigrationOfAgents(unittest.TestCase):
+    """The same with the host agent on both sides, each with counters of its own."""
+
+    def setUp(self) -> None:
+        exit_on_signals()
+        with ExitStack() as stack:
+            self.work = stack.enter_context(work_folder())
+            stack.enter_context(Libvirtd(self.work))
+            self.second = stack.enter_context(SecondHost(self.work))
+            self.image = build_image(self.work / "image", programs=[])
+            self.page_a = self.start_agent(stack, "A", list)
+            self.page_b = self.start_agent(stack, "B", self.second.inside)
+            self.addCleanup(stack.pop_all().close)
+
+    def start_agent(self, stack: ExitStack, name: str, inside: Callable[[Sequence[str | Path]], list[str]]) -> str:
+        """Returns the address of its metrics."""
+        folder = self.work / f"agent-{name}"
+        folder.mkdir()
+        simulated = SimulatedHost(PROGRAMS, folder, Counters())
+        stack.callback(simulated.stop)
+        agent = HostAgent(PROGRAMS, folder, simulated.powercap)
+        agent.config.write_text(agent.config.read_text().replace("ledger: {", "ledger: { carry: true,"))
+        command = inside([PROGRAMS / "wattvisor-host", "run", "--config", agent.config])
+        stack.enter_context(Process(command, agent.log))
+        wait_until(lambda: self.answers(agent.url), 15, f"the metrics of agent {name}")
+        return agent.url
+
+    def answers(self, url: str) -> bool:
+        try:
+            return bool(http_get(url, timeout=2))
+        except OSError:
+            return False
+
+    def own(self, url: str, uuid: str) -> int:
+        """What the agent's own ledger charged the VM: package energy in microjoules."""
+        view = HostView.parse(http_get(url))
+        return sum(uj for zone, uj in view.vms.get(uuid, {}).items() if view.zone_names[zone].startswith("package"))
+
+    def carried(self, virsh_command: Callable[..., str], uuid: str) -> dict[str, int]:
+        try:
+            text = virsh_command("metadata", "--domain", uuid, "--uri", NAMESPACE)
+        except RuntimeError:
+            return {}
+        return {found[1]: int(found[2]) for found in re.finditer(r'ledger id="([0-9a-f]{32})" package="(\d+)"', text)}
+
+    def wait_carried(self, virsh_command: Callable[..., str], uuid: str, ledger: str | None, least: int) -> dict[str, int]:
+        """Until this ledger's entry (the only one that is there, if none is named) is so large."""
+        def written() -> dict[str, int] | None:
+            entries = self.carried(virsh_command, uuid)
+            return entries if entries.get(ledger or next(iter(entries), ""), -1) >= least else None
+
+        return wait_until(written, 150, "the VM's turn", interval=0.5)  # type: ignore[return-value]
+
+    def test_the_total_goes_there_and_back(self) -> None:
+        guest = Guest(GuestConfig("wattlab-agents", self.image, None, persistent=True, load="light"), self.work,
+                      serial_folder(self.work))
+        self.addCleanup(guest.close)
+        guest.start()
+        guest.wait_ready(BOOT)
+        guest.console.close()
+        uuid = guest.uuid
+        wait_until(lambda: self.own(self.page_a, uuid) > 0, 30, "energy on A")
+        ((ledger_a, taken),) = self.wait_carried(virsh, uuid, None, 1).items()
+        self.assertLessEqual(taken, self.own(self.page_a, uuid))
+        virsh("migrate", "--live", "--persistent", "--undefinesource", "--domain", uuid, self.second.uri, "--migrateuri",
+              "tcp://127.0.0.1", timeout=120)
+        wait_until(lambda: self.own(self.page_b, uuid) > 0, 30, "energy on B")
+        on_b = wait_until(lambda: found if len(found := self.carried(self.second.virsh, uuid)) == 2 else None, 150,
+                          "the VM's turn on B", interval=0.5)
+        (ledger_b,) = set(on_b) - {ledger_a}
+        self.assertGreaterEqual(on_b[ledger_a], taken)
+        self.assertLessEqual(on_b[ledger_b], self.own(self.page_b, uuid), "B's part is what B charged, and no more")
+        self.second.virsh("migrate", "--live", "--persistent", "--undefinesource", "--domain", uuid, URI, "--migrateuri",
+                          "tcp://127.0.0.1", timeout=120)
+        wait_until(lambda: uuid in HostView.parse(http_get(self.page_a)).vms, 30, "the VM back on A")
+        own = wait_until(lambda: self.own(self.page_a, uuid), 30, "energy on A")
+        self.assertGreaterEqual(own, on_b[ledger_a])
+        back = self.wait_carried(virsh, uuid, ledger_a, own)
+        self.assertEqual({ledger_a, ledger_b}, set(back))
+        # A's part is A's ledger alone: what it charged before is in it once.
+        self.assertLessEqual(back[ledger_a], self.own(self.page_a, uuid))
+        self.assertGreaterEqual(back[ledger_b], on_b[ledger_b])
 
 
 if __name__ == "__main__":
