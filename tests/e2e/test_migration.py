@@ -50,6 +50,15 @@ class Row:
         return self.charged + self.before
 
 
+def entries_in(virsh_command: Callable[..., str], uuid: str, *flags: str) -> dict[str, int]:
+    """The package energy in the domain's metadata, by ledger."""
+    try:
+        text = virsh_command("metadata", "--domain", uuid, "--uri", NAMESPACE, *flags)
+    except RuntimeError:
+        return {}
+    return {found[1]: int(found[2]) for found in re.finditer(r'ledger id="([0-9a-f]{32})" package="(\d+)"', text)}
+
+
 class Host:
     """One libvirtd, its ledger, and where the guest's console is on it."""
 
@@ -74,12 +83,7 @@ class Host:
         return [Row(**line[uuid]) for line in lines if uuid in line]
 
     def carried(self, uuid: str, *flags: str) -> dict[str, int]:
-        """The entries in the domain's metadata, by ledger."""
-        try:
-            text = self.virsh("metadata", "--domain", uuid, "--uri", NAMESPACE, *flags)
-        except RuntimeError:
-            return {}
-        return {found[1]: int(found[2]) for found in re.finditer(r'ledger id="([0-9a-f]{32})" package="(\d+)"', text)}
+        return entries_in(self.virsh, uuid, *flags)
 
     def wait_running(self, uuid: str) -> Row:
         def running() -> Row | None:
@@ -354,17 +358,10 @@ class MigrationOfAgents(unittest.TestCase):
         view = HostView.parse(http_get(url))
         return sum(uj for zone, uj in view.vms.get(uuid, {}).items() if view.zone_names[zone].startswith("package"))
 
-    def carried(self, virsh_command: Callable[..., str], uuid: str) -> dict[str, int]:
-        try:
-            text = virsh_command("metadata", "--domain", uuid, "--uri", NAMESPACE)
-        except RuntimeError:
-            return {}
-        return {found[1]: int(found[2]) for found in re.finditer(r'ledger id="([0-9a-f]{32})" package="(\d+)"', text)}
-
     def wait_carried(self, virsh_command: Callable[..., str], uuid: str, ledger: str | None, least: int) -> dict[str, int]:
         """Until this ledger's entry (the only one that is there, if none is named) is so large."""
         def written() -> dict[str, int] | None:
-            entries = self.carried(virsh_command, uuid)
+            entries = entries_in(virsh_command, uuid)
             return entries if entries.get(ledger or next(iter(entries), ""), -1) >= least else None
 
         return wait_until(written, 150, "the VM's turn", interval=0.5)  # type: ignore[return-value]
@@ -383,7 +380,7 @@ class MigrationOfAgents(unittest.TestCase):
         virsh("migrate", "--live", "--persistent", "--undefinesource", "--domain", uuid, self.second.uri, "--migrateuri",
               "tcp://127.0.0.1", timeout=120)
         wait_until(lambda: self.own(self.page_b, uuid) > 0, 30, "energy on B")
-        on_b = wait_until(lambda: found if len(found := self.carried(self.second.virsh, uuid)) == 2 else None, 150,
+        on_b = wait_until(lambda: found if len(found := entries_in(self.second.virsh, uuid)) == 2 else None, 150,
                           "the VM's turn on B", interval=0.5)
         (ledger_b,) = set(on_b) - {ledger_a}
         self.assertGreaterEqual(on_b[ledger_a], taken)
