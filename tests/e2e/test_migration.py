@@ -100,7 +100,7 @@ class Host:
         return row
 
     def wait_written(self, uuid: str) -> int:
-        """Until what is charged by now is in the metadata; returns what is."""
+        """Until what is charged by now is written; returns what is."""
         row = self.wait_running(uuid)
         wait_until(lambda: self.carried(uuid).get(LEDGERS[self.name], 0) >= row.charged, 30, f"metadata on {self.name}")
         return self.carried(uuid)[LEDGERS[self.name]]
@@ -260,8 +260,7 @@ class Migration(unittest.TestCase):
         uuid = self.start("wattlab-slow").uuid
         self.a.wait_written(uuid)
         virsh("migrate-setspeed", "--domain", uuid, "8")
-        before = len(self.a.rows(uuid))
-        began = time.monotonic()
+        before, began = len(self.a.rows(uuid)), time.monotonic()
         self.migrate(self.a, self.b, uuid, "--undefinesource")
         took_ms = (time.monotonic() - began) * 1000
         self.a.wait_ended(uuid)
