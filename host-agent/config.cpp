@@ -96,6 +96,7 @@ void read_ledger(YamlSection section, LedgerSettings& ledger) {
     section.read("save_interval", ledger.save_interval, kShortestSaving, kLongestInterval);
     // Not less: after a restart of the agent, its VMs are first heard of a moment later.
     section.read("keep_ended", ledger.keep_ended, 1min, kLongestKept);
+    section.read("carry", ledger.carry);
 }
 
 // The suffix becomes the path of a URL; the seed's users write it with or without the slash.

@@ -59,7 +59,10 @@ Result<std::vector<Vm>> DomainLister::list(virConnectPtr connection) {
     }
     known_ = std::move(active);
     outdated_ = std::move(unread);
-    std::erase_if(complained_, [this](const std::string& uuid) { return !known_.contains(uuid); });
+    const auto is_gone = [this](const std::string& uuid) { return !known_.contains(uuid); };
+    std::erase_if(doubted_, is_gone);
+    std::erase_if(carried_of_, [&](const auto& item) { return is_gone(item.first); });
+    std::erase_if(complained_, is_gone);
     ++round_;
     std::vector<Vm> vms;
     vms.reserve(known_.size());
@@ -97,7 +100,23 @@ bool DomainLister::describe(virDomainPtr domain, Vm& vm) {
     vm.enrolled = !xml->share_source.empty();
     vm.share_source = xml->share_source;
     vm.shared_memory = xml->shared_memory;
+    take_carried(xml->carried, vm);
     return true;
+}
+
+void DomainLister::take_carried(CarriedReading reading, Vm& vm) {
+    const auto [start, is_new] = carried_of_.try_emplace(vm.uuid, vm.libvirt_id);
+    const auto known = known_.find(vm.uuid);
+    if (!is_new && start->second == vm.libvirt_id && known != known_.end()) {
+        vm.carried = known->second.carried;
+        return;
+    }
+    start->second = vm.libvirt_id;
+    vm.carried = std::move(reading.energy);
+    if (!reading.problem.empty() && doubted_.insert(vm.uuid).second) {
+        spdlog::warn("VM {}: the energy in its metadata is ignored: {}", vm.uuid,
+                     printable(reading.problem));
+    }
 }
 
 void DomainLister::note_problem(const std::string& uuid, const Error& error) {

@@ -24,6 +24,8 @@ struct LedgerSettings {
     std::filesystem::path saved_file = "/var/lib/wattvisor/ledger.json";
     std::chrono::nanoseconds save_interval = std::chrono::minutes(1);
     std::chrono::nanoseconds keep_ended = std::chrono::hours(24);
+    // Whether a VM's energy goes with it, in its domain's metadata: the agent then changes domains.
+    bool carry = false;
 
     friend bool operator==(const LedgerSettings&, const LedgerSettings&) = default;
 };

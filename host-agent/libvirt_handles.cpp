@@ -56,6 +56,11 @@ void initialize_libvirt() {
     });
 }
 
+int last_libvirt_code() {
+    const virError* error = virGetLastError();
+    return error != nullptr ? error->code : VIR_ERR_OK;
+}
+
 Error last_libvirt_error(std::string where) {
     const virError* error = virGetLastError();
     if (error == nullptr || error->code == VIR_ERR_OK) {

@@ -43,6 +43,9 @@ enum class ConnectMode { read_only, read_write };
 [[nodiscard]] std::string domain_uuid(virDomainPtr domain);
 [[nodiscard]] std::string domain_name(virDomainPtr domain);
 
+// The code of the calling thread's last libvirt error, VIR_ERR_OK if there is none.
+[[nodiscard]] int last_libvirt_code();
+
 // The calling thread's last libvirt error; a domain that does not exist (any more) is `gone`.
 [[nodiscard]] Error last_libvirt_error(std::string where);
 

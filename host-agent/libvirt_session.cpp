@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <string_view>
 #include <utility>
 
 namespace wattvisor::host {
@@ -30,20 +31,25 @@ void connection_closed(virConnectPtr /*connection*/, int reason, void* opaque) {
     session_of(opaque).on_close(reason);
 }
 
-void lifecycle_changed(virConnectPtr /*connection*/, virDomainPtr domain, int /*event*/,
-                       int /*detail*/, void* opaque) {
-    session_of(opaque).on_domain_event(domain);
+void lifecycle_changed(virConnectPtr /*connection*/, virDomainPtr domain, int event, int detail,
+                       void* opaque) {
+    session_of(opaque).on_lifecycle_event(domain, event, detail);
 }
 
 // The same signature for a device that was added and one that was removed.
 void device_changed(virConnectPtr /*connection*/, virDomainPtr domain, const char* /*alias*/,
                     void* opaque) {
-    session_of(opaque).on_domain_event(domain);
+    session_of(opaque).on_device_event(domain);
 }
 
-void metadata_changed(virConnectPtr /*connection*/, virDomainPtr domain, int /*type*/,
-                      const char* /*namespace_uri*/, void* opaque) {
-    session_of(opaque).on_domain_event(domain);
+void metadata_changed(virConnectPtr /*connection*/, virDomainPtr domain, int type,
+                      const char* namespace_uri, void* opaque) {
+    // What the keeper wrote is nothing new.
+    const bool is_carried = type == VIR_DOMAIN_METADATA_ELEMENT && namespace_uri != nullptr &&
+                            std::string_view(namespace_uri) == kCarriedNamespace;
+    if (!is_carried) {
+        session_of(opaque).on_domain_event(domain);
+    }
 }
 
 // What the macro VIR_DOMAIN_EVENT_CALLBACK does: libvirt casts back by the event's id.
@@ -83,7 +89,11 @@ void guarded(Body body) noexcept {
 
 LibvirtSession::LibvirtSession(WatcherSettings settings, Listener listener)
     : settings_(std::move(settings)), listener_(std::move(listener)), lister_(settings_.run_dir),
-      timer_(virEventAddTimeout(0, timer_fired, this, nullptr)), retry_(settings_.first_retry) {}
+      timer_(virEventAddTimeout(0, timer_fired, this, nullptr)), retry_(settings_.first_retry) {
+    if (settings_.carry) {
+        keeper_.emplace(settings_.carry, settings_.carry_timing);
+    }
+}
 
 LibvirtSession::~LibvirtSession() {
     disconnect();
@@ -107,6 +117,7 @@ void LibvirtSession::on_timer() noexcept {
         }
         if (connection_) {
             reconcile();
+            carry();
         }
     });
 }
@@ -118,6 +129,28 @@ void LibvirtSession::on_domain_event(virDomainPtr domain) noexcept {
     });
 }
 
+void LibvirtSession::on_lifecycle_event(virDomainPtr domain, int event, int detail) noexcept {
+    guarded([&] {
+        if (keeper_ && event == VIR_DOMAIN_EVENT_STOPPED) {
+            if (detail == VIR_DOMAIN_EVENT_STOPPED_MIGRATED) {
+                keeper_->left(domain_uuid(domain), "has migrated");
+            } else if (detail == VIR_DOMAIN_EVENT_STOPPED_SAVED) {
+                keeper_->left(domain_uuid(domain), "was saved");
+            }
+        }
+    });
+    on_domain_event(domain);
+}
+
+void LibvirtSession::on_device_event(virDomainPtr domain) noexcept {
+    guarded([&] {
+        if (keeper_) {
+            keeper_->device_changed(domain_uuid(domain), std::chrono::steady_clock::now());
+        }
+    });
+    on_domain_event(domain);
+}
+
 void LibvirtSession::on_close(int reason) noexcept {
     // The connection may not be closed inside its own callback; the timer does it.
     close_reason_ = reason;
@@ -125,7 +158,7 @@ void LibvirtSession::on_close(int reason) noexcept {
 }
 
 void LibvirtSession::connect() {
-    auto connection = open_connection(settings_.uri, ConnectMode::read_only);
+    auto connection = open();
     if (!connection) {
         lose(connection.error(), "");
         return;
@@ -138,6 +171,35 @@ void LibvirtSession::connect() {
         virConnectRegisterCloseCallback(connection_.get(), connection_closed, this, nullptr) == 0;
     register_events();
     lister_.refresh_all();
+    if (keeper_ && may_write_) {
+        keeper_->connected(connection_.get(), std::chrono::steady_clock::now());
+    }
+}
+
+// Who may not write still measures: that the energy does not go with the VMs is said, once.
+Result<ConnectHandle> LibvirtSession::open() {
+    may_write_ = false;
+    if (keeper_) {
+        auto connection = open_connection(settings_.uri, ConnectMode::read_write);
+        if (connection) {
+            may_write_ = true;
+            said_read_only_ = false;
+            return connection;
+        }
+        auto read_only = open_connection(settings_.uri, ConnectMode::read_only);
+        if (read_only && !std::exchange(said_read_only_, true)) {
+            spdlog::warn("energy does not go with the VMs, since nothing can be written: {}",
+                         printable(connection.error().message()));
+        }
+        return read_only;
+    }
+    return open_connection(settings_.uri, ConnectMode::read_only);
+}
+
+void LibvirtSession::carry() {
+    if (keeper_ && may_write_ && connection_ && published_) {
+        keeper_->turn(connection_.get(), published_->vms, std::chrono::steady_clock::now());
+    }
 }
 
 // A driver without one of the events still works: reconciling finds what the event would tell.

@@ -4,6 +4,8 @@
 // needs no history. Names and titles are what a VM's owner typed: hostile text.
 #pragma once
 
+#include "common/accounting/carried_energy.hpp"
+
 #include <chrono>
 #include <string>
 #include <sys/types.h>
@@ -21,6 +23,7 @@ struct Vm {
     bool enrolled = false;      // the XML carries a virtiofs share with our tag
     std::string share_source;   // the folder that the share exports; empty if not enrolled
     bool shared_memory = false; // without it, QEMU cannot offer virtiofs
+    CarriedEnergy carried;      // what came with this start of it; empty if nothing did
 
     friend bool operator==(const Vm&, const Vm&) = default;
 };

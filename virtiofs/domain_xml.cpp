@@ -2,6 +2,7 @@
 #include "virtiofs/domain_xml.hpp"
 
 #include "common/base/text_file.hpp"
+#include "virtiofs/carried_document.hpp"
 #include "virtiofs/domain_document.hpp"
 #include "virtiofs/share_paths.hpp"
 
@@ -159,6 +160,7 @@ Result<DomainXml> parse_domain(std::string_view xml) {
     result.title = child_text(domain, "title");
     result.vcpus = read_vcpus(domain);
     result.shared_memory = has_shared_memory(domain);
+    result.carried = read_carried(domain.child("metadata"), result.uuid);
     const pugi::xml_node device = document->share_device();
     if (device && is_virtiofs(device)) {
         result.share_source = attribute(device.child("source"), "dir");

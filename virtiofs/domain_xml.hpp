@@ -7,6 +7,7 @@
 #pragma once
 
 #include "common/base/error.hpp"
+#include "virtiofs/carried_xml.hpp"
 
 #include <cstddef>
 #include <filesystem>
@@ -32,6 +33,7 @@ struct DomainXml {
     std::string share_source;    // the folder that the share exports; empty if there is no share
     bool shares_over_9p = false; // a device with our tag that is not virtiofs
     bool shared_memory = false;  // without it, QEMU cannot offer virtiofs
+    CarriedReading carried;      // the energy that came with the VM
 };
 
 [[nodiscard]] Result<DomainXml> parse_domain(std::string_view xml);

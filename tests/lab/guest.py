@@ -72,7 +72,7 @@ class Guest:
     With persistent in the configuration, destroy() and start() can be repeated on the same domain.
     """
 
-    def __init__(self, config: GuestConfig, work: Path) -> None:
+    def __init__(self, config: GuestConfig, work: Path, serial_folder: Path | None = None) -> None:
         if not config.name.startswith(PREFIX):
             raise ValueError(f"the name of a domain of the laboratory begins with {PREFIX}: {config.name!r}")
         self.config = config
@@ -82,8 +82,10 @@ class Guest:
         self._folder = Path(tempfile.mkdtemp(prefix="guest-", dir=work))
         # QEMU runs as a user of its own.
         self._folder.chmod(0o755)
-        self.serial_socket = self._folder / "serial"
-        self.serial_log = self._folder / "serial.log"
+        # A guest that migrates has them in a folder that is each host's own; see second_host.py.
+        serial = (serial_folder / self.uuid) if serial_folder else self._folder / "serial"
+        self.serial_socket = serial
+        self.serial_log = serial.with_suffix(".log")
         self.console = Console(self.serial_socket)
         self.xml = domain_xml(GuestConfig(**{**vars(config), "uuid": self.uuid}), self.serial_socket, self.serial_log)
         self._boot_id = ""

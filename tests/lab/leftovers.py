@@ -20,7 +20,7 @@ from .process import at_cleanup, check_output, forget_cleanup, wait_until
 # Not below $TMPDIR: that may be long, and a socket's path is at most 107 bytes long.
 PARENT = Path("/tmp")
 NAME = "wattlab-"
-DAEMONS = ("libvirtd", "virtlogd")
+DAEMONS = ("second-libvirtd", "libvirtd", "virtlogd")
 
 
 @contextmanager
@@ -52,7 +52,10 @@ def sweep() -> None:
         if _abandoned(folder):
             print(f"lab: removing what is left of an earlier run: {folder}", flush=True)
             for name in DAEMONS:
-                _stop_daemon(name, folder / f"{name}.pid")
+                _stop_daemon(name, folder / f"{name}.pid", f"{name}.pid")
+            # No libvirtd answers for these any more. Their kernel is in the folder.
+            for pid_file in folder.glob("second/run/qemu/*.pid"):
+                _stop_daemon(pid_file.stem, pid_file, "image/")
             if (folder / "hooks").exists():
                 for hook in (folder / "hooks").read_text().splitlines():
                     Path(hook).unlink(missing_ok=True)
@@ -77,11 +80,13 @@ def _start_time(pid: int) -> str:
         return ""
 
 
-def _stop_daemon(name: str, pid_file: Path) -> None:
+def _stop_daemon(name: str, pid_file: Path, mark: str) -> None:
+    # By its command line, which names a file of the run's folder: no other process does.
+    marked = f"{PARENT}/{pid_file.relative_to(PARENT).parts[0]}/{mark}".encode()
+
     def alive(pid: int) -> bool:
-        # By its command line, which names the pid file: no other process has it.
         try:
-            return str(pid_file).encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            return any(argument.startswith(marked) for argument in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"))
         except OSError:
             return False
 

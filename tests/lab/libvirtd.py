@@ -63,7 +63,7 @@ class Libvirtd:
             raise RuntimeError("no libvirtd is running, and starting one needs root")
         self._network_was_there = Path("/sys/class/net/virbr0").exists()
         # libvirtd does not start it for the system instance, and QEMU's log goes through it.
-        if not _listens(VIRTLOGD_SOCKET):
+        if not listens(VIRTLOGD_SOCKET):
             self._start_daemon("virtlogd", VIRTLOGD_SOCKET)
         self._start_libvirtd()
         # QEMU outlives libvirtd, and this one has just found it again.
@@ -158,7 +158,7 @@ class Libvirtd:
         daemon = Process([program, *arguments, "--pid-file", str(self._work / f"{name}.pid")],
                          self._work / f"{name}.log")
         self._daemons.append(daemon)
-        daemon.wait_ready(lambda: _listens(path), 30, f"{name}'s socket")
+        daemon.wait_ready(lambda: listens(path), 30, f"{name}'s socket")
 
     def _remove_network(self) -> None:
         """The own libvirtd may have started libvirt's default network: a bridge and dnsmasq that would outlive it."""
@@ -188,7 +188,7 @@ def libvirtd_answers() -> bool:
     return True
 
 
-def _listens(path: Path) -> bool:
+def listens(path: Path) -> bool:
     """Whether a daemon serves this socket. A dead one leaves the file behind, or a zombie of its name."""
     with socket.socket(socket.AF_UNIX) as probe:
         try:

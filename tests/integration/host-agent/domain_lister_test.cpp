@@ -3,6 +3,8 @@
 #include "tests/integration/host-agent/child_process.hpp"
 #include "tests/integration/host-agent/test_hypervisor.hpp"
 #include "tests/support/fake_tree.hpp"
+#include "tests/support/log_capture.hpp"
+#include "virtiofs/carried_xml.hpp"
 
 #include <gtest/gtest.h>
 
@@ -99,6 +101,55 @@ TEST_F(DomainListerTest, ReadsTheXmlAgainWhenItsTurnComesOrAfterAnEvent) {
     EXPECT_EQ(rounds_until_seen("at its next turn"), 60);
     lister_.refresh(test::uuid(5));
     EXPECT_EQ(rounds_until_seen("after an event"), 1);
+}
+
+class CarriedByDomain : public DomainListerTest {
+protected:
+    void write(const std::string& xml) {
+        ASSERT_EQ(virDomainSetMetadata(domain_.get(), VIR_DOMAIN_METADATA_ELEMENT, xml.c_str(),
+                                       kCarriedPrefix, kCarriedNamespace,
+                                       VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG),
+                  0);
+    }
+    void write(std::uint64_t uj) {
+        CarriedEnergy carried;
+        carried.raise({0, 1}, KindEnergy{{uj}});
+        write(carried_xml(carried, test::uuid(1)));
+    }
+
+    std::uint64_t carried() {
+        lister_.refresh(test::uuid(1));
+        return list().at(0).carried.total()[ZoneKind::package];
+    }
+
+    DomainHandle domain_ = test::domain(connection_, "web-1");
+};
+
+// What the agent itself writes every minute would else make a new list of each.
+TEST_F(CarriedByDomain, IsReadOncePerStart) {
+    write(5);
+    EXPECT_EQ(carried(), 5U);
+    write(6);
+    EXPECT_EQ(carried(), 5U);
+    ASSERT_EQ(virDomainDestroy(domain_.get()), 0);
+    ASSERT_EQ(virDomainCreate(domain_.get()), 0);
+    EXPECT_EQ(carried(), 6U);
+    write(7);
+    EXPECT_EQ(carried(), 6U);
+    lister_.refresh_all();
+    EXPECT_EQ(carried(), 7U);
+}
+
+TEST_F(CarriedByDomain, IsIgnoredWithOneLineIfItCannotBeBelieved) {
+    write("<energy vm='x'/>");
+    const wattvisor::test::LogCapture log;
+    EXPECT_EQ(carried(), 0U);
+    lister_.refresh_all();
+    EXPECT_EQ(carried(), 0U);
+    EXPECT_EQ(log.text(), "warning: VM " + test::uuid(1) +
+                              ": the energy in its metadata is ignored: it is another VM's, as in "
+                              "a clone\n");
+    EXPECT_EQ(list().at(0).vcpus, 2U) << "the rest of it is known";
 }
 
 } // namespace

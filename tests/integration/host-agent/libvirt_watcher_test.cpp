@@ -77,13 +77,16 @@ auto has_no_vm(const std::string& name) {
 
 class LibvirtWatcherTest : public testing::Test {
 protected:
-    void watch(const std::string& uri, std::chrono::nanoseconds reconcile) {
+    void watch(const std::string& uri, std::chrono::nanoseconds reconcile,
+               std::shared_ptr<CarryMailbox> carry = nullptr) {
         WatcherSettings settings;
         settings.uri = uri;
         settings.run_dir = run_dir_.root();
         settings.reconcile = reconcile;
         settings.first_retry = 20ms;
         settings.longest_retry = 100ms;
+        settings.carry = std::move(carry);
+        settings.carry_timing.period = 50ms;
         watcher_.emplace(settings, [this](VmList list) { inbox_.put(std::move(list)); });
         watcher_->start();
     }
@@ -148,6 +151,24 @@ TEST_F(LibvirtWatcherTest, EventTellsOfANewTitle) {
                                    VIR_DOMAIN_AFFECT_LIVE),
               0);
     EXPECT_TRUE(inbox_.wait_for([](const VmList& list) { return list.vms.at(0).title == "new"; }));
+}
+
+// Opt-in: without a mailbox the connection is read-only, and nothing is ever written.
+TEST_F(LibvirtWatcherTest, WritesWhatGoesWithAVm) {
+    const ConnectHandle connection = test::connect(test::kSharedUri);
+    const DomainHandle domain(
+        virDomainCreateXML(connection.get(), test::domain_xml("x", test::uuid(7)).c_str(), 0));
+    const auto mailbox = std::make_shared<CarryMailbox>();
+    watch(test::kSharedUri, 10ms, mailbox);
+    CarriedEnergy carried;
+    carried.raise({0, 1}, KindEnergy{{5}});
+    const auto until = std::chrono::steady_clock::now() + 10s;
+    while (domain_xml_text(domain.get(), 0).value().find("package=\"5\"") == std::string::npos) {
+        ASSERT_LT(std::chrono::steady_clock::now(), until);
+        mailbox->serve([&](const std::string&) { return std::optional(carried); });
+    }
+    EXPECT_LT(stop(), 2s);
+    EXPECT_EQ(virDomainDestroy(domain.get()), 0);
 }
 
 // A lost event costs one interval: here nothing but the pid file changes, of which none tells.

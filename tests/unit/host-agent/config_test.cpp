@@ -63,6 +63,7 @@ TEST(HostConfig, EmptyFileIsTheDefaults) {
     EXPECT_EQ(config.libvirt.uri, "qemu:///system");
     EXPECT_EQ(config.shares.root, "/var/lib/libvirt/scaphandre");
     EXPECT_EQ(config.ledger.keep_ended, 24h);
+    EXPECT_FALSE(config.ledger.carry) << "the agent changes no domain unless it is told to";
     EXPECT_THAT(config.exporters, IsEmpty());
 }
 
@@ -92,7 +93,8 @@ TEST(HostConfig, ReadsEveryKey) {
              "libvirt: { uri: \"qemu:///session\", run_dir: /r, reconcile: 5s }\n"
              "roots: { proc: /h/proc, sys: /h/sys, powercap: /h/pc }\n"
              "shares: { root: /s, run_dir: /w, folder: uuid, layout: per-socket }\n"
-             "ledger: { file: /l.json, saved_file: /s.json, save_interval: 5s, keep_ended: 1h }\n"
+             "ledger: { file: /l.json, saved_file: /s.json, save_interval: 5s, keep_ended: 1h,\n"
+             "  carry: true }\n"
              "exporters:\n"
              "  - { type: prometheus, address: 127.0.0.1, port: 9090,\n"
              "      suffix: /m, qemu: false, cmdline_limit: 0 }\n");
@@ -101,7 +103,7 @@ TEST(HostConfig, ReadsEveryKey) {
     EXPECT_EQ(config.roots, (Roots{"/h/proc", "/h/sys", "/h/pc"}));
     EXPECT_EQ(config.shares, (ShareSettings{"/s", "/w", ShareFolderNaming::uuid}));
     EXPECT_EQ(config.share_layout, ShareLayout::per_socket);
-    EXPECT_EQ(config.ledger, (LedgerSettings{"/l.json", "/s.json", 5s, 1h}));
+    EXPECT_EQ(config.ledger, (LedgerSettings{"/l.json", "/s.json", 5s, 1h, true}));
     const PrometheusOptions exporter = prometheus(config, 0);
     EXPECT_EQ(exporter.address, "127.0.0.1");
     EXPECT_EQ(exporter.port, 9090);
