@@ -7,6 +7,7 @@
 #include "common/export/prometheus_sink.hpp"
 #include "common/export/stdout_sink.hpp"
 #include "common/usage/open_cpu_time.hpp"
+#include "host-agent/energy_carrier.hpp"
 #include "host-agent/host_metrics.hpp"
 #include "host-agent/ledger_keeper.hpp"
 #include "host-agent/libvirt_watcher.hpp"
@@ -36,7 +37,7 @@ void check_counters(PowercapSource& energy) {
     }
 }
 
-LoadedLedger begin_ledger(const HostConfig& config) {
+Ledger begin_ledger(const HostConfig& config) {
     make_private_folder(config.ledger.saved_file.parent_path(),
                         "Totals are saved there; ledger.saved_file or --run-dir names another "
                         "place");
@@ -74,6 +75,7 @@ struct Vms {
     VmList list;
     VmUsage usage;
     SharePublisher shares;
+    std::optional<EnergyCarrier> carrier; // where energy travels with VMs
 
     void update(VmList fresh) {
         if (fresh.connected != list.connected || fresh.problem != list.problem) {
@@ -84,6 +86,9 @@ struct Vms {
             }
         }
         list = std::move(fresh);
+        if (carrier) {
+            carrier->update(list.vms);
+        }
         usage.update(list.vms);
         shares.update(list.vms);
     }
@@ -148,24 +153,29 @@ void run_agent(const AgentPlan& plan) {
     if (plan.publishes) {
         lock = lock_run_folder(config.shares.run_dir);
     }
-    LoadedLedger loaded =
-        plan.publishes ? begin_ledger(config) : LoadedLedger{Ledger(Residual::idle), {}};
     Meter meter({make_epoch(), config.interval, config.ledger.keep_ended, config.policy},
-                std::move(loaded.ledger));
+                plan.publishes ? begin_ledger(config) : Ledger(Residual::idle));
     const auto times =
         open_cpu_time(config.cpu_time, config.roots.proc, host_topology(config.roots.sys));
     Vms vms{plan.publishes,
             {},
             VmUsage(process_roots(config), *times, memory_of(config, *times)),
-            SharePublisher(config.shares, config.share_layout)};
+            SharePublisher(config.shares, config.share_layout),
+            std::nullopt};
     AgentLoop loop(io, meter, energy, vms.usage, config.interval);
 
-    LedgerKeeper ledger_keeper(meter, config.ledger, loaded.identity);
+    LedgerKeeper ledger_keeper(meter, config.ledger, read_boot_id(config.roots.proc));
     if (plan.publishes) {
         loop.add_sink(ledger_keeper);
         loop.add_sink(vms.shares);
     }
-    LibvirtWatcher watcher(watcher_settings(config.libvirt), [&io, &vms](VmList list) {
+    WatcherSettings watching = watcher_settings(config.libvirt);
+    if (plan.publishes && config.ledger.carry) {
+        watching.carry = std::make_shared<CarryMailbox>();
+        vms.carrier.emplace(meter, watching.carry);
+        loop.add_sink(*vms.carrier);
+    }
+    LibvirtWatcher watcher(std::move(watching), [&io, &vms](VmList list) {
         boost::asio::post(
             io, [&vms, list = std::move(list)]() mutable { vms.update(std::move(list)); });
     });

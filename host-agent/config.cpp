@@ -30,10 +30,6 @@ constexpr std::array kCpuTimeChoices{YamlChoice<CpuTimeChoice>{"auto", CpuTimeCh
                                      YamlChoice<CpuTimeChoice>{"clock", CpuTimeChoice::clock},
                                      YamlChoice<CpuTimeChoice>{"bpf", CpuTimeChoice::bpf}};
 
-// By ZoneKind.
-constexpr std::array<std::string_view, kZoneKinds> kFloorKeys{"package", "core", "uncore", "dram",
-                                                              "psys"};
-
 constexpr std::array kLayouts{YamlChoice<ShareLayout>{"merged", ShareLayout::merged},
                               YamlChoice<ShareLayout>{"per-socket", ShareLayout::per_socket}};
 
@@ -77,7 +73,7 @@ void read_policy(YamlSection& root, PolicySettings& settings) {
     std::array<std::uint64_t, kZoneKinds> floor_uw{};
     for (std::size_t kind = 0; kind < kZoneKinds; ++kind) {
         double watts = 0;
-        floor.read(kFloorKeys[kind], watts, 0, kMostFloorWatts);
+        floor.read(kZoneKindNames[kind], watts, 0, kMostFloorWatts);
         floor_uw[kind] = static_cast<std::uint64_t>(std::llround(watts * 1e6));
     }
     settings.floor_uw = floor_uw;

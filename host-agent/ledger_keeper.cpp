@@ -25,7 +25,7 @@ std::uint64_t sum_of_totals(const LedgerRecord& record) {
 }
 
 bool knows_more(const LedgerRecord& a, const LedgerRecord& b) {
-    if (a.identity.ledger_id != b.identity.ledger_id) {
+    if (a.id != b.id) {
         return a.written_unix_ms > b.written_unix_ms;
     }
     return sum_of_totals(a) > sum_of_totals(b);
@@ -75,8 +75,8 @@ void tell_what_is_missing(const LedgerRecord& record, std::chrono::nanoseconds s
 
 } // namespace
 
-LedgerKeeper::LedgerKeeper(const Meter& meter, LedgerSettings settings, LedgerIdentity identity)
-    : meter_(meter), settings_(std::move(settings)), identity_(std::move(identity)) {}
+LedgerKeeper::LedgerKeeper(const Meter& meter, LedgerSettings settings, std::string boot_id)
+    : meter_(meter), settings_(std::move(settings)), boot_id_(std::move(boot_id)) {}
 
 LedgerKeeper::~LedgerKeeper() {
     disk_.join();
@@ -137,13 +137,13 @@ Result<bool> LedgerKeeper::write_current(const Snapshot& snapshot) {
     }
     return write_ledger_file(settings_.file,
                              encode_ledger(meter_.ledger(), snapshot,
-                                           {identity_, false, ended_file().filename().string()}));
+                                           {boot_id_, false, ended_file().filename().string()}));
 }
 
 void LedgerKeeper::save(const Snapshot& snapshot) {
     is_saving_ = true;
     boost::asio::post(disk_, [this, text = encode_ledger(meter_.ledger(), snapshot,
-                                                         {identity_, false, {}})] {
+                                                         {boot_id_, false, {}})] {
         saved_complaint_.note(write_ledger_file(settings_.saved_file, text, Durability::power_loss),
                               settings_.saved_file);
         is_saving_ = false;
@@ -157,14 +157,14 @@ void LedgerKeeper::close() {
     }
     saved_complaint_.note(
         write_ledger_file(settings_.saved_file,
-                          encode_ledger(meter_.ledger(), *last_, {identity_, true, {}}),
+                          encode_ledger(meter_.ledger(), *last_, {boot_id_, true, {}}),
                           Durability::power_loss),
         settings_.saved_file);
 }
 
-LoadedLedger load_ledger(const LedgerSettings& settings, const std::string& boot_id,
-                         std::chrono::system_clock::time_point now) {
-    LoadedLedger loaded{Ledger(Residual::idle), {make_ledger_id(), boot_id}};
+Ledger load_ledger(const LedgerSettings& settings, const std::string& boot_id,
+                   std::chrono::system_clock::time_point now) {
+    Ledger ledger(Residual::idle);
     bool any_broken = false;
     auto record = read_or_move_aside(settings.file, any_broken);
     auto saved = read_or_move_aside(settings.saved_file, any_broken);
@@ -175,20 +175,17 @@ LoadedLedger load_ledger(const LedgerSettings& settings, const std::string& boot
         if (any_broken) {
             spdlog::error("beginning with new totals");
         }
-        return loaded;
+        return ledger;
     }
     spdlog::info("going on with the totals of {} VMs", record->rows.size());
-    if (record->identity.boot_id != boot_id) {
+    if (record->boot_id != boot_id) {
         tell_what_is_missing(*record, settings.save_interval, now);
         for (ZoneTotals& totals : record->zones) {
             totals.counter_uj.reset(); // counters begin anew with the machine
         }
     }
-    if (!record->identity.ledger_id.empty()) {
-        loaded.identity.ledger_id = record->identity.ledger_id;
-    }
-    restore_ledger(loaded.ledger, std::move(*record), now);
-    return loaded;
+    restore_ledger(ledger, std::move(*record), now);
+    return ledger;
 }
 
 std::string read_boot_id(const fs::path& proc_root) {

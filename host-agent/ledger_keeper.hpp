@@ -32,7 +32,7 @@ struct LedgerSettings {
 
 class LedgerKeeper final : public Sink {
 public:
-    LedgerKeeper(const Meter& meter, LedgerSettings settings, LedgerIdentity identity);
+    LedgerKeeper(const Meter& meter, LedgerSettings settings, std::string boot_id);
     LedgerKeeper(const LedgerKeeper&) = delete;
     LedgerKeeper& operator=(const LedgerKeeper&) = delete;
     // Waits for the disk.
@@ -56,7 +56,7 @@ private:
 
     const Meter& meter_;
     LedgerSettings settings_;
-    LedgerIdentity identity_;
+    std::string boot_id_;
     SnapshotPtr last_;
     std::optional<std::uint64_t> ended_version_; // what the ended accounts' file holds
     bool is_second_file_ = false;                // of the two that it takes in turn
@@ -67,16 +67,11 @@ private:
     boost::asio::thread_pool disk_{1};
 };
 
-struct LoadedLedger {
-    Ledger ledger;
-    LedgerIdentity identity;
-};
-
 // The ledger to begin with: of the two files the one that knows more, or an empty one. A file that
 // is no ledger is moved aside, not overwritten, and said so; one that cannot be read is a
 // StartError, since totals must not begin anew for that. `boot_id` is that of the machine's run.
-[[nodiscard]] LoadedLedger load_ledger(const LedgerSettings& settings, const std::string& boot_id,
-                                       std::chrono::system_clock::time_point now);
+[[nodiscard]] Ledger load_ledger(const LedgerSettings& settings, const std::string& boot_id,
+                                 std::chrono::system_clock::time_point now);
 
 // /proc/sys/kernel/random/boot_id; empty where it cannot be read.
 [[nodiscard]] std::string read_boot_id(const std::filesystem::path& proc_root);

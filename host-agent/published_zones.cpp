@@ -37,7 +37,7 @@ void publish_package(const std::vector<ZoneAccount>& host_zones, const std::set<
     const std::string id = fmt::format("intel-rapl:{}", number);
     published.push_back(
         {Zone{id, fmt::format("package-{}", number), ZoneKind::package, number, kRange},
-         find_sources(host_zones, ZoneKind::package, sockets)});
+         find_sources(host_zones, ZoneKind::package, sockets), false});
     unsigned subzone = 0;
     for (const auto& [kind, name] : kSubzones) {
         auto sources = find_sources(host_zones, kind, sockets);
@@ -45,7 +45,7 @@ void publish_package(const std::vector<ZoneAccount>& host_zones, const std::set<
             continue;
         }
         published.push_back({Zone{fmt::format("{}:{}", id, subzone), name, kind, number, kRange},
-                             std::move(sources)});
+                             std::move(sources), false});
         ++subzone;
     }
 }
@@ -66,10 +66,14 @@ std::vector<PublishedZone> publish_zones(const std::vector<ZoneAccount>& host_zo
     }
     if (layout == ShareLayout::merged) {
         publish_package(host_zones, sockets, 0, published);
-        return published;
+    } else {
+        for (const unsigned socket : sockets) {
+            publish_package(host_zones, {socket}, socket, published);
+        }
     }
-    for (const unsigned socket : sockets) {
-        publish_package(host_zones, {socket}, socket, published);
+    std::set<ZoneKind> seen;
+    for (PublishedZone& zone : published) {
+        zone.has_carried = seen.insert(zone.zone.kind).second;
     }
     return published;
 }
@@ -79,7 +83,8 @@ std::uint64_t published_energy_uj(const PublishedZone& zone, const ConsumerAccou
     for (const std::size_t source : zone.sources) {
         sum += vm.total_uj[source];
     }
-    return sum;
+    // Other hosts have other sockets: what they charged is all on the first.
+    return zone.has_carried ? sum + vm.carried[zone.zone.kind] : sum;
 }
 
 } // namespace wattvisor::host

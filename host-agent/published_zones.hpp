@@ -20,6 +20,7 @@ enum class ShareLayout {
 struct PublishedZone {
     Zone zone;                        // as the guest sees it
     std::vector<std::size_t> sources; // indexes of the host's zones
+    bool has_carried = false;         // what other hosts charged is in this one of its kind
 
     friend bool operator==(const PublishedZone&, const PublishedZone&) = default;
 };

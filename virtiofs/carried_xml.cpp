@@ -18,8 +18,7 @@ namespace wattvisor {
 namespace {
 
 // The attribute of each kind, in the order of kCarriedKinds.
-constexpr std::array kKindNames{"package", "core", "uncore", "dram", "psys"};
-static_assert(kKindNames.size() == kCarriedKinds.size());
+static_assert(kZoneKindNames.size() == kCarriedKinds.size());
 
 // Caught in read_carried(): the way out of a copy that cannot be believed.
 struct Unbelievable : std::runtime_error {
@@ -48,14 +47,14 @@ std::string_view namespace_of(pugi::xml_node element) {
 
 KindEnergy read_energy(pugi::xml_node ledger) {
     KindEnergy energy;
-    for (std::size_t i = 0; i < kKindNames.size(); ++i) {
-        const auto attribute = ledger.attribute(kKindNames.at(i));
+    for (std::size_t i = 0; i < kZoneKindNames.size(); ++i) {
+        const auto attribute = ledger.attribute(kZoneKindNames.at(i));
         if (!attribute) {
             continue; // a host without such a zone
         }
         const auto uj = parse_number(attribute.value());
         if (!uj || *uj > kMostCarriedUj) {
-            throw Unbelievable(std::string("the ") + kKindNames.at(i) +
+            throw Unbelievable(std::string("the ") + kZoneKindNames.at(i) +
                                " energy of a ledger is no number of microjoules");
         }
         energy.uj.at(i) = *uj;
@@ -124,9 +123,9 @@ std::string carried_xml(const CarriedEnergy& carried, std::string_view uuid) {
     fmt::format_to(out, "<energy vm='{}'>", uuid);
     for (const CarriedEnergy::Entry& entry : carried.entries()) {
         fmt::format_to(out, "<ledger id='{}'", to_string(entry.ledger));
-        for (std::size_t i = 0; i < kKindNames.size(); ++i) {
+        for (std::size_t i = 0; i < kZoneKindNames.size(); ++i) {
             if (entry.energy.uj.at(i) > 0) {
-                fmt::format_to(out, " {}='{}'", kKindNames.at(i), entry.energy.uj.at(i));
+                fmt::format_to(out, " {}='{}'", kZoneKindNames.at(i), entry.energy.uj.at(i));
             }
         }
         xml += "/>";

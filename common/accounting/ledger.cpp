@@ -51,6 +51,24 @@ Account& Ledger::open(const ConsumerPtr& consumer) {
     return account;
 }
 
+const Account* Ledger::find(const std::string& key) const {
+    const auto entry = id_of_key_.find(key);
+    return entry == id_of_key_.end() ? nullptr : &accounts_.at(entry->second);
+}
+
+Learned Ledger::learn(const ConsumerPtr& consumer, const CarriedEnergy& copy) {
+    Account& account = open(consumer);
+    return account.carried.learn(copy, id_, charged_by_kind(account));
+}
+
+KindEnergy Ledger::charged_by_kind(const Account& account) const {
+    KindEnergy energy;
+    for (std::size_t zone = 0; zone < zones_.size(); ++zone) {
+        energy[zones_[zone].zone.kind] += account.total_uj[zone];
+    }
+    return energy;
+}
+
 std::vector<std::uint64_t> Ledger::charge(std::size_t zone, std::uint64_t energy_uj,
                                           const std::vector<AccountUse>& uses, std::uint64_t other,
                                           std::uint64_t idle) {

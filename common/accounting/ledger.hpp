@@ -7,6 +7,7 @@
 #pragma once
 
 #include "common/accounting/attribution.hpp"
+#include "common/accounting/carried_energy.hpp"
 #include "common/accounting/component_energy.hpp"
 #include "common/accounting/consumer.hpp"
 #include "common/energy/zone.hpp"
@@ -48,8 +49,9 @@ struct Account {
     bool listed = false;                 // there at the last tick
     std::vector<std::uint64_t> total_uj; // per zone of the ledger
     std::vector<std::int64_t> carry;
-    SocketTimes cpu_time;                          // as of the last tick, on the source's count
-    std::optional<ComponentEnergy> components;     // none before the first look at its threads
+    SocketTimes cpu_time;                      // as of the last tick, on the source's count
+    std::optional<ComponentEnergy> components; // none before the first look at its threads
+    CarriedAccount carried; // what other hosts' ledgers charged it; not in total_uj
     std::chrono::system_clock::time_point ended{}; // when it was last listed, for keeping it
 };
 
@@ -67,7 +69,8 @@ enum class Residual {
 
 class Ledger {
 public:
-    explicit Ledger(Residual residual) : residual_(residual) {}
+    // A ledger that begins anew has an id of its own.
+    explicit Ledger(Residual residual) : residual_(residual), id_(make_ledger_id()) {}
     Ledger(Ledger&&) = default;
     Ledger& operator=(Ledger&&) = default;
     Ledger(const Ledger&) = delete; // accounts are known by their address
@@ -79,6 +82,15 @@ public:
 
     // The account of the consumer, which is opened when it is new.
     Account& open(const ConsumerPtr& consumer);
+
+    [[nodiscard]] const LedgerId& id() const { return id_; }
+    // Null where there is none.
+    [[nodiscard]] const Account* find(const std::string& key) const;
+
+    // Takes in what came along with a consumer from other hosts, before it is charged here.
+    Learned learn(const ConsumerPtr& consumer, const CarriedEnergy& copy);
+    // What this ledger charged the account, by kind of zone.
+    [[nodiscard]] KindEnergy charged_by_kind(const Account& account) const;
 
     // Splits the energy of one zone among `uses`, `other` and `idle` by their weights, exactly.
     // Returns what was charged per use, in their order.
@@ -109,6 +121,7 @@ public:
 
     // Puts back what ledger_file read. Only on an empty ledger.
     void restore(std::vector<ZoneTotals> zones, std::vector<Account> accounts);
+    void restore_id(const LedgerId& id) { id_ = id; }
 
 private:
     void put_to_rest(Account& account);
@@ -116,6 +129,7 @@ private:
     void forget(std::uint64_t id);
 
     Residual residual_;
+    LedgerId id_;
     std::vector<ZoneTotals> zones_;
     std::map<std::uint64_t, Account> accounts_; // by id: in the order of their opening
     std::unordered_map<std::string, std::uint64_t> id_of_key_;

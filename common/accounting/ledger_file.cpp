@@ -123,6 +123,9 @@ void restore_ledger(Ledger& ledger, LedgerRecord record,
         }
         accounts.push_back(std::move(row.account));
     }
+    if (record.id != LedgerId()) {
+        ledger.restore_id(record.id);
+    }
     ledger.restore(std::move(record.zones), std::move(accounts));
 }
 

@@ -4,9 +4,9 @@
 #include "common/energy/powercap.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
-#include <random>
 #include <stdexcept>
 #include <unordered_map>
 #include <unordered_set>
@@ -62,6 +62,18 @@ void append_per_zone(std::string& out, const std::vector<Number>& values, const 
     }
 }
 
+// By ledger, microjoules per kind of zone in the order of kCarriedKinds.
+void append_carried(std::string& out, const CarriedEnergy& carried) {
+    out += R"(,"carried_uj":{)";
+    const char* separator = "";
+    for (const CarriedEnergy::Entry& entry : carried.entries()) {
+        fmt::format_to(std::back_inserter(out), "{}{}:[{}]", separator,
+                       quoted(to_string(entry.ledger)), fmt::join(entry.energy.uj, ","));
+        separator = ",";
+    }
+    out += '}';
+}
+
 void append_account(std::string& out, const Account& account, const ZoneNames& names,
                     const std::optional<std::uint64_t>& power_uw) {
     out += R"(  {"key":)";
@@ -76,7 +88,11 @@ void append_account(std::string& out, const Account& account, const ZoneNames& n
     append_per_zone(out, account.total_uj, names);
     out += R"(},"carry":{)";
     append_per_zone(out, account.carry, names);
-    out += "}}";
+    out += '}';
+    if (!account.carried.kept().empty()) {
+        append_carried(out, account.carried.kept());
+    }
+    out += '}';
 }
 
 // get<>() turns -5 and 1e30 into some whole number without a word.
@@ -146,6 +162,29 @@ ZoneTotals decode_totals(const Json& json, int format) {
     return totals;
 }
 
+LedgerId decode_ledger_id(const std::string& text) {
+    const auto id = parse_ledger_id(text);
+    if (!id) {
+        throw std::runtime_error("'" + text + "' is not the id of a ledger");
+    }
+    return *id;
+}
+
+CarriedAccount decode_carried(const Json& json) {
+    CarriedEnergy carried;
+    for (const auto& [ledger, values] : json.items()) {
+        KindEnergy energy;
+        for (std::size_t kind = 0; kind < energy.uj.size(); ++kind) {
+            energy.uj[kind] = decode_count(values.at(kind));
+        }
+        carried.raise(decode_ledger_id(ledger), energy);
+    }
+    if (!carried.is_plausible()) {
+        throw std::runtime_error("carried energy is more than any host can have charged");
+    }
+    return CarriedAccount(std::move(carried));
+}
+
 LedgerRecord::Row decode_row(const Json& json, const std::vector<ZoneTotals>& zones, int format) {
     LedgerRecord::Row row;
     auto consumer = std::make_shared<Consumer>();
@@ -160,6 +199,9 @@ LedgerRecord::Row decode_row(const Json& json, const std::vector<ZoneTotals>& zo
             std::chrono::system_clock::time_point(std::chrono::milliseconds(decode_unix_ms(ended)));
     }
     row.power_uw = decode_optional_count(json.at("power_uw"));
+    if (json.contains("carried_uj")) {
+        row.account.carried = decode_carried(json.at("carried_uj"));
+    }
     for (const ZoneTotals& totals : zones) {
         row.account.total_uj.push_back(decode_count(json.at("zones_uj").at(totals.zone.id)));
         row.account.carry.push_back(
@@ -211,8 +253,8 @@ LedgerRecord decode(std::string_view text) {
     const int format = decode_format(json);
     LedgerRecord record;
     if (format == kFormat) {
-        record.identity.ledger_id = json.at("ledger_id").get<std::string>();
-        record.identity.boot_id = json.at("boot_id").get<std::string>();
+        record.id = decode_ledger_id(json.at("ledger_id").get<std::string>());
+        record.boot_id = json.at("boot_id").get<std::string>();
         record.ended_in_order = json.at("ended_in_order").get<bool>();
         record.ended_accounts_in = json.at("ended_accounts_in").get<std::string>();
     }
@@ -257,7 +299,7 @@ std::string encode_ledger(const Ledger& ledger, const Snapshot& snapshot,
                    R"({{"format":{},"ledger_id":{},"boot_id":{},"epoch":{},"sequence":{},)"
                    R"("written_unix_ms":{},"interval_ns":{},"ended_in_order":{},)"
                    R"("ended_accounts_in":{},)",
-                   kFormat, quoted(options.identity.ledger_id), quoted(options.identity.boot_id),
+                   kFormat, quoted(to_string(ledger.id())), quoted(options.boot_id),
                    quoted(snapshot.epoch), snapshot.sequence, unix_ms(snapshot.wall),
                    snapshot.interval.count(), options.ended_in_order,
                    quoted(options.ended_accounts_in));
@@ -335,11 +377,6 @@ Result<bool> check_ledger(const LedgerRecord& record, const std::string& where) 
     } catch (const std::exception& problem) {
         return no_ledger(problem, where);
     }
-}
-
-std::string make_ledger_id() {
-    std::random_device random;
-    return fmt::format("{:08x}{:08x}{:08x}{:08x}", random(), random(), random(), random());
 }
 
 } // namespace wattvisor

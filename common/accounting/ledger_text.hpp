@@ -15,15 +15,10 @@
 
 namespace wattvisor {
 
-// Whose ledger it is, and where it was written.
-struct LedgerIdentity {
-    std::string ledger_id; // random, the same for as long as the totals go on
-    std::string boot_id;   // of the machine's run; counters begin anew with each
-};
-
 // What the text holds; also what `wattvisor-host vms` shows of a running agent.
 struct LedgerRecord {
-    LedgerIdentity identity;
+    LedgerId id;         // none in a file of format 1
+    std::string boot_id; // of the machine's run; counters begin anew with each
     std::string epoch;
     std::uint64_t sequence = 0;
     std::int64_t written_unix_ms = 0;
@@ -39,7 +34,7 @@ struct LedgerRecord {
 };
 
 struct LedgerTextOptions {
-    LedgerIdentity identity;
+    std::string boot_id;
     bool ended_in_order = false;
     std::string
         ended_accounts_in; // empty: all accounts are written; else only those that are listed
@@ -60,8 +55,5 @@ struct LedgerTextOptions {
 
 // Whether per zone all parts add up to the total: what does not is an error, not a guess.
 [[nodiscard]] Result<bool> check_ledger(const LedgerRecord& record, const std::string& where);
-
-// 32 hexadecimal digits, random.
-[[nodiscard]] std::string make_ledger_id();
 
 } // namespace wattvisor

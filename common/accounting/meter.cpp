@@ -325,9 +325,8 @@ void Meter::fill_consumers(Snapshot& snapshot, const std::vector<std::uint64_t>&
         consumer.consumer = account.consumer;
         consumer.total_uj = account.total_uj;
         consumer.cpu_time = total_of(account.cpu_time);
-        if (account.components) {
-            consumer.components = *account.components;
-        }
+        consumer.components = account.components;
+        consumer.carried = account.carried.before();
         if (is_known) {
             consumer.power_uw = power_uw(charged_uj[i], *measured_);
             consumer.cpu_usage = static_cast<double>(use_.whole().used_ns[i]) /

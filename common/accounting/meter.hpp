@@ -46,6 +46,10 @@ public:
                                    ConsumerSource& consumers);
 
     [[nodiscard]] const Ledger& ledger() const { return ledger_; }
+    // See Ledger::learn(). Between ticks.
+    Learned learn(const ConsumerPtr& consumer, const CarriedEnergy& copy) {
+        return ledger_.learn(consumer, copy);
+    }
 
 private:
     [[nodiscard]] SnapshotPtr measure(const TickTime& time, const EnergySample& sample,

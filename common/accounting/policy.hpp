@@ -26,7 +26,7 @@ enum class DramBy {
     memory,   // resident memory on the nodes of the zone's socket
 };
 
-inline constexpr std::size_t kZoneKinds = 5;
+inline constexpr std::size_t kZoneKinds = kZoneKindNames.size();
 
 struct PolicySettings {
     Policy policy = Policy::active;

@@ -255,6 +255,7 @@ Result<std::uint64_t> PowercapSource::read_counter(Counter& counter) {
     if (const auto value = parse_number(*text)) {
         return *value;
     }
+    counter.fd.reset(); // or the open file is of a tree that is gone
     // Scaphandre truncates before it writes, so its file is empty now and then.
     return Error{Severity::transient,
                  text->empty() ? "is empty" : "does not hold a number of microjoules",

@@ -2,9 +2,12 @@
 // What a RAPL zone is. Source: Documentation/power/powercap/powercap.rst of the kernel.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace wattvisor {
@@ -16,6 +19,13 @@ enum class ZoneKind {
     dram,    // beside package
     psys,    // the whole platform; contains the packages
 };
+
+// What a kind is called in labels, files and configuration, by ZoneKind.
+inline constexpr std::array<std::string_view, 5> kZoneKindNames{"package", "core", "uncore", "dram",
+                                                                "psys"};
+[[nodiscard]] constexpr std::string_view zone_kind_name(ZoneKind kind) {
+    return kZoneKindNames[static_cast<std::size_t>(kind)];
+}
 
 struct Zone {
     std::string id;   // the folder's name in the class folder, "intel-rapl:0:1": unique

@@ -236,6 +236,24 @@ void write_vm_energy(const Snapshot& snapshot, MetricSink& sink) {
         });
 }
 
+void write_vm_carried(const Snapshot& snapshot, MetricSink& sink) {
+    sink.family("wattvisor_vm_carried_energy_joules",
+                "Energy that other hosts charged the virtual machine before it came here, by kind "
+                "of zone; not in its energy on this host",
+                kGauge);
+    for_each_of(snapshot, ConsumerKind::vm,
+                [&](const ConsumerAccount& account, const Consumer& vm) {
+                    for (const ZoneKind kind : kCarriedKinds) {
+                        if (account.carried[kind] > 0) {
+                            LabelList labels;
+                            labels.add_name("uuid", vm.key);
+                            labels.add("kind", zone_kind_name(kind));
+                            sink.sample(labels.view(), MetricValue::joules(account.carried[kind]));
+                        }
+                    }
+                });
+}
+
 template <typename Value>
 void write_components(const Snapshot& snapshot, MetricSink& sink, const Value& value) {
     for_each_of(
@@ -271,6 +289,7 @@ void write_vm_components(const Snapshot& snapshot, MetricSink& sink) {
 void write_vms(const Snapshot& snapshot, MetricSink& sink) {
     write_vm_info(snapshot, sink);
     write_vm_energy(snapshot, sink);
+    write_vm_carried(snapshot, sink);
     write_vm_components(snapshot, sink);
     sink.family("wattvisor_vm_power_watts",
                 "Power of the virtual machine over the last measured interval", kGauge);

@@ -147,7 +147,7 @@ void run(const Plan& plan) {
                 Ledger(plan.is_host ? Residual::idle : Residual::other));
     host::LedgerKeeper keeper(
         meter, {plan.folder / "ledger.json", plan.folder / "saved.json", std::chrono::hours(1), {}},
-        {"bench", "boot"});
+        "boot");
     ShareSettings settings;
     settings.root = plan.folder / "shares";
     settings.run_dir = plan.folder / "run";

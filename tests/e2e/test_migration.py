@@ -8,7 +8,6 @@ VM), so that the truth is known to the microjoule.
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import time
@@ -318,7 +317,6 @@ class Migration(unittest.TestCase):
         self.a.wait_written(clone.uuid)
 
 
-@unittest.skipUnless(os.environ.get("WATTVISOR_CARRY_AGENTS"), "the host agent does not hand its ledger over yet")
 class MigrationOfAgents(unittest.TestCase):
     """The same with the host agent on both sides, each with counters of its own."""
 

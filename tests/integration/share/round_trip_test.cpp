@@ -90,9 +90,9 @@ public:
 
     HostAgent(const test::FakeTree& tree, HostCounters& counters, host::ShareLayout layout,
               const host::LedgerSettings& ledger)
-        : counters_(counters), loaded_(host::load_ledger(ledger, "boot", {})),
-          meter_({make_epoch(), 1s, 1h, {}}, std::move(loaded_.ledger)),
-          keeper_(meter_, ledger, loaded_.identity),
+        : counters_(counters),
+          meter_({make_epoch(), 1s, 1h, {}}, host::load_ledger(ledger, "boot", {})),
+          keeper_(meter_, ledger, "boot"),
           publisher_({tree.root() / "shares", tree.root() / "run", ShareFolderNaming::name},
                      layout) {
         host::Vm vm;
@@ -121,7 +121,6 @@ private:
     HostCounters& counters_;
     HalfBusy vms_;
     TickTime now_{50s, std::chrono::system_clock::time_point(24h), 0, 0, {}};
-    host::LoadedLedger loaded_;
     Meter meter_;
     host::LedgerKeeper keeper_;
     host::SharePublisher publisher_;

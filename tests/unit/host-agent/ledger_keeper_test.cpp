@@ -60,10 +60,9 @@ public:
 class AgentRun {
 public:
     explicit AgentRun(const LedgerSettings& settings, const std::string& boot_id = "boot-1")
-        : AgentRun(settings, load_ledger(settings, boot_id, kNow)) {}
-    AgentRun(const LedgerSettings& settings, LoadedLedger loaded)
-        : meter({"epoch", 1s, 1h, {}}, std::move(loaded.ledger)),
-          keeper(meter, settings, loaded.identity) {}
+        : AgentRun(settings, boot_id, load_ledger(settings, boot_id, kNow)) {}
+    AgentRun(const LedgerSettings& settings, const std::string& boot_id, Ledger ledger)
+        : meter({"epoch", 1s, 1h, {}}, std::move(ledger)), keeper(meter, settings, boot_id) {}
 
     SnapshotPtr tick() {
         now.monotonic += 1s;
@@ -86,7 +85,7 @@ protected:
     [[nodiscard]] fs::path file() const { return tree.root() / "ledger.json"; }
     [[nodiscard]] fs::path saved_file() const { return tree.root() / "saved.json"; }
     [[nodiscard]] LedgerSettings settings() const { return {file(), saved_file(), 1min, 1h}; }
-    [[nodiscard]] Ledger load() const { return load_ledger(settings(), "boot-1", kNow).ledger; }
+    [[nodiscard]] Ledger load() const { return load_ledger(settings(), "boot-1", kNow); }
     FakeTree tree;
     test::LogCapture log;
 };
@@ -99,7 +98,7 @@ TEST_F(Keeper, BeginsWithNothingAndSaysNothingWithoutAFile) {
     EXPECT_FALSE(fs::exists(file()));
     const fs::path nowhere = tree.root() / "no/such/folder";
     const LedgerSettings settings{nowhere / "l.json", nowhere / "s.json", 1min, 1h};
-    EXPECT_TRUE(load_ledger(settings, "boot-1", kNow).ledger.zones().empty());
+    EXPECT_TRUE(load_ledger(settings, "boot-1", kNow).zones().empty());
 }
 
 TEST_F(Keeper, WritesDownWhatWasMeasured) {

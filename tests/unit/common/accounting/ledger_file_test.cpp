@@ -66,7 +66,7 @@ Snapshot snapshot_of(const Ledger& ledger) {
 
 std::string example_text(const std::string& name = "web") {
     const Ledger ledger = example(name);
-    return encode_ledger(ledger, snapshot_of(ledger), {{"0123", "boot-1"}, false, {}});
+    return encode_ledger(ledger, snapshot_of(ledger), {"boot-1", false, {}});
 }
 
 std::string with(const std::string& what, const std::string& instead) {
