@@ -11,7 +11,8 @@
 
 setup_build_packages() {
     setup_install_missing build build-essential g++ cmake ninja-build ccache pkg-config libboost1.81-dev libvirt-dev \
-        libspdlog-dev libfmt-dev libyaml-cpp-dev libcli11-dev nlohmann-json3-dev libpugixml-dev libgtest-dev libgmock-dev
+        libspdlog-dev libfmt-dev libyaml-cpp-dev libcli11-dev nlohmann-json3-dev libpugixml-dev libgtest-dev libgmock-dev \
+        clang bpftool libbpf-dev
 }
 
 # libvirt-daemon-system brings libvirt's QEMU driver, qemu-system-x86 Debian's virtiofsd (in qemu-system-common).

@@ -14,6 +14,14 @@ mapfile -t sources < <(git ls-files --cached --others --exclude-standard -- '*.c
 [[ ${#sources[@]} -gt 0 ]] || problem "there is no source to check"
 clang-format --dry-run --Werror "${sources[@]}" || problem "format: type 'clang-format -i' on the files above"
 
+# What runs in the kernel, and what it shares with us, has the licence that the kernel asks for.
+mapfile -t kernel_sources < <(git ls-files --cached --others --exclude-standard -- 'common/usage/bpf/*.[ch]')
+[[ ${#kernel_sources[@]} -gt 0 ]] || problem "there is no BPF program to check"
+clang-format --dry-run --Werror "${kernel_sources[@]}" || problem "format: type 'clang-format -i' on the files above"
+for file in "${kernel_sources[@]}"; do
+    head -n 1 "$file" | grep -q 'SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause' || problem "$file: has no licence line"
+done
+
 mapfile -t scripts < <(git ls-files --cached --others --exclude-standard -- '*.py' '*.sh' '*CMakeLists.txt' '*.cmake' .ci/run)
 for file in "${sources[@]}" "${scripts[@]}"; do
     [[ -s $file ]] || continue
