@@ -260,7 +260,7 @@ void BpfProgram::introduce(unsigned cpu) {
     const int error =
         ::bpf_prog_test_run_opts(::bpf_program__fd(skeleton_->progs.note_running), &options);
     if (error != 0) {
-        spdlog::debug("libbpf: CPU {} tells nothing: {}", cpu, std::strerror(-error));
+        spdlog::debug("{}: CPU {} tells nothing: {}", kWhere, cpu, std::strerror(-error));
     }
 }
 

@@ -93,9 +93,7 @@ Result<std::optional<bpf::ProcessEntry>> settle(BpfMaps& maps, const bpf::Proces
             (*entry)->ns += same ? since(slot, now) : 0;
             changed = changed || !same;
         }
-        if (!settled || (*entry)->ns > settled->ns) {
-            settled = *entry;
-        }
+        settled = *entry;
         if (!changed) {
             break;
         }
