@@ -70,7 +70,7 @@ fs::path CgroupTree::memory_folder(const std::string& path) const {
 Result<CgroupTree> CgroupTree::create(const fs::path& root, const SimulatedHost& host,
                                       DescriptorBudget& budget) {
     CgroupTree tree(root, host.scenario().host.cgroup, budget);
-    if (const auto made = make_folder(tree.cpu_folder("")); !made) {
+    if (auto made = make_folder(tree.cpu_folder("")); !made) {
         return made.error();
     }
     std::error_code error;
@@ -79,12 +79,11 @@ Result<CgroupTree> CgroupTree::create(const fs::path& root, const SimulatedHost&
             fs::remove(root / name, error);
             fs::create_directory_symlink("cpu,cpuacct", root / name, error);
         }
-    } else if (const auto placed =
-                   place_text(root / "cgroup.controllers", "cpuset cpu io memory pids\n");
+    } else if (auto placed = place_text(root / "cgroup.controllers", "cpuset cpu io memory pids\n");
                !placed) {
         return placed.error();
     }
-    const auto written = tree.write(host);
+    auto written = tree.write(host);
     return written ? Result<CgroupTree>(std::move(tree)) : Result<CgroupTree>(written.error());
 }
 
@@ -159,13 +158,12 @@ Result<bool> CgroupTree::sync_folders(const SimulatedHost& host) {
             continue;
         }
         if (!node.is_there) {
-            if (const auto made = appear(path, node); !made) {
+            if (auto made = appear(path, node); !made) {
                 return made;
             }
         }
         const auto own = members.find(path);
-        const auto written =
-            write_members(path, node, own == members.end() ? Members{} : own->second);
+        auto written = write_members(path, node, own == members.end() ? Members{} : own->second);
         if (!written) {
             return written;
         }
@@ -191,7 +189,7 @@ std::vector<std::pair<std::string, std::string>> CgroupTree::cpu_texts(const Nod
 }
 
 Result<bool> CgroupTree::appear(const std::string& path, Node& node) {
-    if (const auto made = make_folder(cpu_folder(path)); !made) {
+    if (auto made = make_folder(cpu_folder(path)); !made) {
         return made;
     }
     for (const auto& [name, text] : cpu_texts(node)) {
@@ -205,7 +203,7 @@ Result<bool> CgroupTree::appear(const std::string& path, Node& node) {
         const char* type = is_thread_group(path)        ? "threaded\n"
                            : path.ends_with("/libvirt") ? "domain threaded\n"
                                                         : "domain\n";
-        if (const auto placed = place_text(cpu_folder(path) / "cgroup.type", type); !placed) {
+        if (auto placed = place_text(cpu_folder(path) / "cgroup.type", type); !placed) {
             return placed;
         }
     }
@@ -222,13 +220,13 @@ Result<bool> CgroupTree::write_members(const std::string& path, Node& node,
     const std::string procs = is_gathered ? std::string() : members.procs;
     const std::string tasks = is_gathered ? std::string() : members.tasks;
     if (node.procs != procs && !(is_v2 && is_thread_group(path))) {
-        if (const auto placed = place_text(cpu_folder(path) / "cgroup.procs", procs); !placed) {
+        if (auto placed = place_text(cpu_folder(path) / "cgroup.procs", procs); !placed) {
             return placed;
         }
     }
     if (node.tasks != tasks) {
         const char* name = is_v2 ? "cgroup.threads" : "tasks";
-        if (const auto placed = place_text(cpu_folder(path) / name, tasks); !placed) {
+        if (auto placed = place_text(cpu_folder(path) / name, tasks); !placed) {
             return placed;
         }
     }
@@ -237,7 +235,7 @@ Result<bool> CgroupTree::write_members(const std::string& path, Node& node,
     if (is_v2 || is_thread_group(path)) {
         return true;
     }
-    if (const auto made = make_folder(memory_folder(path)); !made) {
+    if (auto made = make_folder(memory_folder(path)); !made) {
         return made;
     }
     return place_text(memory_folder(path) / "cgroup.procs", members.procs);
@@ -249,7 +247,7 @@ Result<bool> CgroupTree::place_memory(const std::string& path,
         std::accumulate(mib.begin(), mib.end(), std::uint64_t{0}) * (1U << 20U);
     const char* name = version_ == CgroupVersion::v2 ? "memory.current" : "memory.usage_in_bytes";
     const fs::path folder = memory_folder(path);
-    if (const auto placed = place_text(folder / name, fmt::format("{}\n", bytes)); !placed) {
+    if (auto placed = place_text(folder / name, fmt::format("{}\n", bytes)); !placed) {
         return placed;
     }
     return place_text(folder / "memory.numa_stat", numa_stat(version_, mib));
@@ -264,7 +262,7 @@ Result<bool> CgroupTree::write_memory(const SimulatedHost& host) {
         const std::string libvirt = leader.substr(0, leader.rfind('/'));
         const auto mib = memory_per_node(host.scenario().host, *vm.spec);
         for (const std::string& path : {libvirt, libvirt.substr(0, libvirt.rfind('/'))}) {
-            if (const auto placed = place_memory(path, mib); !placed) {
+            if (auto placed = place_memory(path, mib); !placed) {
                 return placed;
             }
         }
@@ -274,7 +272,7 @@ Result<bool> CgroupTree::write_memory(const SimulatedHost& host) {
 
 Result<bool> CgroupTree::write(const SimulatedHost& host) {
     add_up(host.population());
-    if (const auto synced = sync_folders(host); !synced) {
+    if (auto synced = sync_folders(host); !synced) {
         return synced;
     }
     for (auto& [path, node] : nodes_) {
@@ -284,7 +282,7 @@ Result<bool> CgroupTree::write(const SimulatedHost& host) {
         node.has_changed = false;
         const auto texts = cpu_texts(node);
         for (std::size_t i = 0; i < texts.size(); ++i) {
-            if (const auto written = node.cpu_files[i].write(texts[i].second); !written) {
+            if (auto written = node.cpu_files[i].write(texts[i].second); !written) {
                 return written;
             }
         }

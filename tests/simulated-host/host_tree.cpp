@@ -45,7 +45,7 @@ Result<HostTree> HostTree::create(const fs::path& root, const SimulatedHost& hos
         return room.error();
     }
     auto budget = std::make_unique<DescriptorBudget>(DescriptorBudget::of_process());
-    if (const auto written = write_machine_files(root / "sys", host); !written) {
+    if (auto written = write_machine_files(root / "sys", host); !written) {
         return written.error();
     }
     auto zones = ZoneTree::create(root / "sys/class/powercap", host.zones(), *budget);
@@ -73,14 +73,14 @@ Result<HostTree> HostTree::create(const fs::path& root, const SimulatedHost& hos
 }
 
 Result<bool> HostTree::write(const SimulatedHost& host) {
-    if (const auto written = zones_.write(host.zones()); !written) {
+    if (auto written = zones_.write(host.zones()); !written) {
         return written;
     }
-    if (const auto written = processes_.write(host); !written) {
+    if (auto written = processes_.write(host); !written) {
         return written;
     }
     if (cgroups_) {
-        if (const auto written = cgroups_->write(host); !written) {
+        if (auto written = cgroups_->write(host); !written) {
             return written;
         }
     }

@@ -48,7 +48,7 @@ protected:
     }
     void advance(nanoseconds time) {
         host_->advance(time);
-        const auto written = tree_->write(*host_);
+        auto written = tree_->write(*host_);
         ASSERT_TRUE(written) << written.error().message();
     }
     [[nodiscard]] std::string read(const std::string& path) const { return files_.read(path); }

@@ -132,7 +132,7 @@ Result<LibvirtFiles> LibvirtFiles::create(const fs::path& run_dir, const fs::pat
             return system_error(error.value(), folder.string());
         }
     }
-    const auto written = files.write(host);
+    auto written = files.write(host);
     return written ? Result<LibvirtFiles>(std::move(files)) : Result<LibvirtFiles>(written.error());
 }
 
@@ -153,7 +153,7 @@ Result<bool> LibvirtFiles::write(const SimulatedHost& host) {
     for (const auto& [name, text] : files) {
         const auto known = shown_.find(name);
         if (known == shown_.end() || known->second != text) {
-            if (const auto placed = place_text(run_dir_ / name, text); !placed) {
+            if (auto placed = place_text(run_dir_ / name, text); !placed) {
                 return placed;
             }
         }

@@ -55,7 +55,7 @@ Result<bool> write_nodes(const fs::path& folder, const SimulatedHost& host) {
              {std::pair("cpulist", format_cpu_range(node * cpus, cpus) + "\n"),
               std::pair("meminfo", meminfo(node, spec.node_memory_mib, used[node])),
               std::pair("distance", distances(node, nodes, spec.nodes_per_socket))}) {
-            if (const auto placed = place(place_of / name, text); !placed) {
+            if (auto placed = place(place_of / name, text); !placed) {
                 return placed;
             }
         }
@@ -89,19 +89,19 @@ Result<bool> write_machine_files(const fs::path& sys_root, const SimulatedHost& 
     const auto cpus = static_cast<unsigned>(grid.cpus().size());
     const fs::path folder = sys_root / "devices/system/cpu";
     for (const char* name : {"online", "possible", "present"}) {
-        if (const auto placed = place(folder / name, format_cpu_range(0, cpus) + "\n"); !placed) {
+        if (auto placed = place(folder / name, format_cpu_range(0, cpus) + "\n"); !placed) {
             return placed;
         }
     }
     for (unsigned cpu = 0; cpu < cpus; ++cpu) {
         const fs::path topology = folder / fmt::format("cpu{}/topology", cpu);
-        const auto placed =
+        auto placed =
             place(topology / "physical_package_id", fmt::format("{}\n", grid.socket_of(cpu)));
         if (!placed) {
             return placed;
         }
         const unsigned core = cpu % grid.per_socket();
-        if (const auto id = place(topology / "core_id", fmt::format("{}\n", core)); !id) {
+        if (auto id = place(topology / "core_id", fmt::format("{}\n", core)); !id) {
             return id;
         }
     }

@@ -162,7 +162,7 @@ Result<bool> parse_subzone(std::string_view part, PowerSpec& power) {
 Result<bool> parse_subzones(std::string_view text, PowerSpec& power) {
     while (!text.empty()) {
         const std::string_view part = text.substr(0, text.find(','));
-        if (const auto parsed = parse_subzone(part, power); !parsed) {
+        if (auto parsed = parse_subzone(part, power); !parsed) {
             return parsed;
         }
         if (part.size() + 1 == text.size()) {

@@ -80,7 +80,7 @@ TEST(ParseSubzones, SaysWhatIsWrong) {
     for (const char* text : {"core", "core=", "core=2", "core=-0.1", "core=nan", "gpu=0.5", ",",
                              "core=0.5,", "core=0.5x"}) {
         PowerSpec power;
-        const auto parsed = parse_subzones(text, power);
+        auto parsed = parse_subzones(text, power);
         ASSERT_FALSE(parsed) << text;
         EXPECT_THAT(parsed.error().message(), ::testing::HasSubstr("core=0.6,dram=0.15"));
     }

@@ -10,9 +10,9 @@ namespace wattvisor::simulated {
 
 namespace {
 
-const Load kAsleep{};
-const Placement kAnywhere{};
-const std::string kWorker = "worker";
+const Load asleep{};
+const Placement anywhere{};
+const std::string worker_name = "worker";
 
 std::vector<std::string> words(const std::string& text) {
     std::vector<std::string> found;
@@ -94,7 +94,7 @@ void Population::add_init() {
             process.arguments = {"/sbin/init"};
         }
         Process& added = add_process(std::move(process), 0);
-        add_task(added, {Component::process, added.comm, kAsleep, kAnywhere, added.cgroup}, 0);
+        add_task(added, {Component::process, added.comm, asleep, anywhere, added.cgroup}, 0);
     }
 }
 
@@ -212,7 +212,7 @@ void Population::run_spawner(Spawner& spawner, nanoseconds now, std::uint64_t bo
         const auto process = processes_.find(vm.pid);
         for (unsigned i = 0; process != processes_.end() && i < spawner.threads->count; ++i) {
             add_task(process->second,
-                     {spawner.threads->component, kWorker, spawner.threads->load,
+                     {spawner.threads->component, worker_name, spawner.threads->load,
                       vm.spec->placement, process->second.cgroup},
                      boot_ns);
             process->second.tasks.back().ends = now + spawner.lives;

@@ -11,7 +11,7 @@ namespace wattvisor::simulated {
 
 namespace {
 
-const Load kAsleep{};
+const Load asleep{};
 
 bool is_helper(const ThreadSpec& spec) {
     switch (spec.component) {
@@ -100,7 +100,7 @@ void Population::start_vm(std::size_t index, std::uint64_t boot_ns, std::optiona
                      [](const ThreadSpec& spec) { return spec.component == Component::emulator; });
     add_task(qemu,
              {Component::emulator, qemu.comm,
-              emulator == vm.spec->threads.end() ? kAsleep : emulator->load, vm.spec->placement,
+              emulator == vm.spec->threads.end() ? asleep : emulator->load, vm.spec->placement,
               qemu.cgroup},
              boot_ns);
     for (unsigned vcpu = 0; vcpu < vm.spec->vcpus; ++vcpu) {

@@ -78,10 +78,10 @@ Result<ProcTree> ProcTree::create(const fs::path& root, const SimulatedHost& hos
                                   DescriptorBudget& budget) {
     ProcTree tree(root, budget);
     tree.cgroup_version_ = host.scenario().host.cgroup;
-    if (const auto made = make_folder(root); !made) {
+    if (auto made = make_folder(root); !made) {
         return made.error();
     }
-    const auto written = tree.write(host);
+    auto written = tree.write(host);
     return written ? Result<ProcTree>(std::move(tree)) : Result<ProcTree>(written.error());
 }
 
@@ -91,8 +91,8 @@ Result<bool> ProcTree::write(const SimulatedHost& host) {
                [&]() -> Result<bool> {
                    for (const auto& [pid, process] : population_->processes()) {
                        const auto known = processes_.find(pid);
-                       const auto done = known == processes_.end() ? add(process)
-                                                                   : update(known->second, process);
+                       auto done = known == processes_.end() ? add(process)
+                                                             : update(known->second, process);
                        if (!done) {
                            return done;
                        }
@@ -155,7 +155,7 @@ Result<bool> ProcTree::add(const Process& process) {
     files.start_ns = process.start_ns;
     files.comm = process.comm;
     files.shown_ns = total_of(process);
-    const auto made = all(
+    auto made = all(
         [&] { return make_folder(hidden / "task"); },
         [&] {
             return put(files.stat, hidden / "stat", format_process_stat(process), *budget_, true);
@@ -203,7 +203,7 @@ Result<bool> ProcTree::add_task(const fs::path& folder, ProcessFiles& files, con
     const bool is_leader = task.tid == process.pid;
     TaskFiles& own = files.tasks[task.tid];
     own.shown_ns = task.used.total();
-    const auto made = all(
+    auto made = all(
         [&] { return make_folder(hidden); },
         [&]() -> Result<bool> {
             return shares_files(process) ? link_file(folder / "stat", hidden / "stat")
@@ -254,7 +254,7 @@ Result<bool> ProcTree::sync_tasks(ProcessFiles& files, const Process& process) {
     }
     for (const Task& task : process.tasks) {
         if (!files.tasks.contains(task.tid)) {
-            if (const auto added = add_task(folder, files, process, task); !added) {
+            if (auto added = add_task(folder, files, process, task); !added) {
                 return added;
             }
         }
@@ -274,13 +274,13 @@ Result<bool> ProcTree::rename(ProcessFiles& files, const Process& process) const
 Result<bool> ProcTree::update(ProcessFiles& files, const Process& process) {
     // Threads of others live as long as their process.
     if (process.kind == ProcessKind::qemu) {
-        if (const auto synced = sync_tasks(files, process); !synced) {
+        if (auto synced = sync_tasks(files, process); !synced) {
             return synced;
         }
     }
     const bool is_renamed = files.comm != process.comm;
     if (is_renamed) {
-        if (const auto renamed = rename(files, process); !renamed) {
+        if (auto renamed = rename(files, process); !renamed) {
             return renamed;
         }
     }
@@ -295,7 +295,7 @@ Result<bool> ProcTree::update(ProcessFiles& files, const Process& process) {
             continue;
         }
         own.shown_ns = task.used.total();
-        const auto written =
+        auto written =
             all([&] { return own.schedstat->write(format_schedstat(task)); },
                 [&]() -> Result<bool> {
                     return own.stat ? own.stat->write(format_task_stat(process, task)) : true;
@@ -321,7 +321,7 @@ Result<bool> ProcTree::write_children(const SimulatedHost& host) {
     }
     for (const auto& [parent, list] : children) {
         const fs::path folder = folder_of(parent) / "task" / std::to_string(parent);
-        if (const auto placed = place_text(folder / "children", list); !placed) {
+        if (auto placed = place_text(folder / "children", list); !placed) {
             return placed;
         }
     }

@@ -33,6 +33,7 @@ void announce(const Options& options, std::size_t cpus, std::size_t zones) {
 
 std::vector<std::uint64_t> counts(const std::vector<nanoseconds>& times) {
     std::vector<std::uint64_t> nanos;
+    nanos.reserve(times.size());
     for (const nanoseconds time : times) {
         nanos.push_back(static_cast<std::uint64_t>(time.count()));
     }

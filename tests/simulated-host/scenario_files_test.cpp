@@ -122,7 +122,7 @@ TEST_P(ScenarioFiles, IsTrueToItself) {
     const nanoseconds end = is_big ? 1s : host_.scenario().duration;
     while (host_.now() < end) {
         host_.advance(1s);
-        const auto written = tree->write(host_);
+        auto written = tree->write(host_);
         ASSERT_TRUE(written) << written.error().message();
         const HostTruth truth = host_.truth();
         expect_energy_is_conserved(truth);

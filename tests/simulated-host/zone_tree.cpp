@@ -39,20 +39,20 @@ Result<ZoneTree> ZoneTree::create(const fs::path& root, const ZoneBank& zones,
     ZoneTree tree(root, budget);
     for (const BankZone& zone : zones.zones()) {
         const fs::path type = root / zone.folder.substr(0, zone.folder.find(':'));
-        if (const auto made = make_folder(type); !made) {
+        if (auto made = make_folder(type); !made) {
             return made.error();
         }
-        if (const auto placed = place_text(type / "enabled", "1\n"); !placed) {
+        if (auto placed = place_text(type / "enabled", "1\n"); !placed) {
             return placed.error();
         }
     }
-    const auto written = tree.write(zones);
+    auto written = tree.write(zones);
     return written ? Result<ZoneTree>(std::move(tree)) : Result<ZoneTree>(written.error());
 }
 
 Result<bool> ZoneTree::write(const ZoneBank& zones) {
     for (const BankZone& zone : zones.zones()) {
-        if (const auto written = write_zone(files_[zone.folder], zone); !written) {
+        if (auto written = write_zone(files_[zone.folder], zone); !written) {
             return written;
         }
     }
@@ -74,19 +74,18 @@ Result<bool> ZoneTree::write_zone(Files& files, const BankZone& zone) {
 
 Result<bool> ZoneTree::appear(Files& files, const BankZone& zone) {
     const fs::path nested = root_ / nested_path(zone.folder);
-    if (const auto made = make_folder(nested); !made) {
+    if (auto made = make_folder(nested); !made) {
         return made;
     }
     for (const auto& [name, text] :
          {std::pair("name", zone.name + "\n"), std::pair("enabled", std::string("1\n")),
           std::pair("max_energy_range_uj", fmt::format("{}\n", zone.spec.range_uj))}) {
-        if (const auto placed = place_text(nested / name, text); !placed) {
+        if (auto placed = place_text(nested / name, text); !placed) {
             return placed;
         }
     }
     files.is_present = true;
-    const auto counter =
-        zone.is_readable ? place_counter(files, zone) : make_unreadable(files, zone);
+    auto counter = zone.is_readable ? place_counter(files, zone) : make_unreadable(files, zone);
     if (!counter) {
         return counter;
     }
@@ -118,7 +117,7 @@ Result<bool> ZoneTree::hide_counter(Files& files, const std::string& folder) {
 Result<bool> ZoneTree::vanish(Files& files, const std::string& folder) {
     const fs::path nested = root_ / nested_path(folder);
     ::unlink((root_ / folder).c_str());
-    const auto hidden = hide_counter(files, folder);
+    auto hidden = hide_counter(files, folder);
     std::error_code ignored;
     for (const char* name : {"name", "enabled", "max_energy_range_uj", "energy_uj"}) {
         fs::remove(nested / name, ignored);
@@ -149,7 +148,7 @@ void ZoneTree::remove() {
 }
 
 Result<bool> ZoneTree::make_unreadable(Files& files, const BankZone& zone) {
-    if (const auto hidden = hide_counter(files, zone.folder); !hidden) {
+    if (auto hidden = hide_counter(files, zone.folder); !hidden) {
         return hidden;
     }
     files.is_readable = false;
@@ -161,7 +160,7 @@ Result<bool> ZoneTree::place_counter(Files& files, const BankZone& zone) {
     ::rmdir(path.c_str()); // if a folder was in its place
     files.is_readable = true;
     if (files.counter) {
-        if (const auto written = files.counter->write(shown_text(zone)); !written) {
+        if (auto written = files.counter->write(shown_text(zone)); !written) {
             return written;
         }
         if (::rename(files.counter->path().c_str(), path.c_str()) != 0) {
