@@ -69,17 +69,61 @@ void AgentLoop::log_changes(const Snapshot& snapshot) {
         logged_problem_ = snapshot.source_problem;
     }
     for (const ZoneAccount& account : snapshot.zones) {
-        std::string& known = zone_problems_[account.zone.id];
-        if (known == account.problem) {
-            continue;
+        log_zone(account);
+    }
+    log_clock(snapshot);
+}
+
+void AgentLoop::log_zone(const ZoneAccount& account) {
+    ZoneEvents& known = zones_[account.zone.id];
+    if (known.is_known) {
+        if (account.wraps > known.wraps) {
+            spdlog::info("zone {}: the counter began again at 0 after its largest value",
+                         account.zone.id);
         }
-        known = account.problem;
+        if (account.resets > known.resets) {
+            spdlog::warn("zone {}: the counter was reset; what was used meanwhile is charged to "
+                         "nobody",
+                         account.zone.id);
+        }
+        if (account.jumps > known.jumps) {
+            spdlog::warn("zone {}: the counter leapt by more than a zone can use; nothing is "
+                         "charged for it",
+                         account.zone.id);
+        }
+    }
+    if (account.problem.empty() != known.problem.empty() ||
+        (!account.problem.empty() && account.problem != known.problem)) {
         if (account.problem.empty()) {
             spdlog::info("zone {} can be read again", account.zone.id);
         } else {
             spdlog::warn("zone {} is left out: {}", account.zone.id, printable(account.problem));
         }
     }
+    known = {true, account.wraps, account.resets, account.jumps, account.problem};
+}
+
+void AgentLoop::log_clock(const Snapshot& snapshot) {
+    if (snapshot.suspends > suspends_) {
+        spdlog::info("the machine was suspended; power is derived again from the next tick on");
+        suspends_ = snapshot.suspends;
+    }
+    const std::uint64_t late = snapshot.ticks_skipped - ticks_skipped_;
+    ticks_skipped_ = snapshot.ticks_skipped;
+    // At short intervals a tick is late now and then; only a real pause is news.
+    const bool is_late =
+        snapshot.interval * static_cast<std::int64_t>(late) >= std::chrono::seconds(1);
+    if (is_late && !was_late_) {
+        spdlog::warn("this machine is too busy or was stopped: {} ticks were left out", late);
+    } else if (!is_late && was_late_) {
+        spdlog::info("ticks are on time again; {} were left out in all", snapshot.ticks_skipped);
+    }
+    was_late_ = is_late;
+    if (snapshot.lost_ends > 0 && lost_ends_ == 0) {
+        spdlog::warn("more processes end than can be told of: what they used last is charged to "
+                     "other, and counted in wattvisor_lost_ends_total");
+    }
+    lost_ends_ = snapshot.lost_ends;
 }
 
 void raise_open_file_limit() {

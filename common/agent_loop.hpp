@@ -34,6 +34,8 @@ private:
     void tick(const TickTime& time);
     void hand_over(Sink& sink, const SnapshotPtr& snapshot);
     void log_changes(const Snapshot& snapshot);
+    void log_zone(const ZoneAccount& account);
+    void log_clock(const Snapshot& snapshot);
 
     boost::asio::io_context& io_;
     boost::asio::signal_set signals_;
@@ -44,7 +46,18 @@ private:
     std::vector<Sink*> sinks_;
     bool was_up_ = false;
     std::string logged_problem_;
-    std::map<std::string, std::string> zone_problems_; // by zone id
+    struct ZoneEvents {
+        bool is_known = false; // counts of an earlier run are no news
+        std::uint64_t wraps = 0;
+        std::uint64_t resets = 0;
+        std::uint64_t jumps = 0;
+        std::string problem;
+    };
+    std::map<std::string, ZoneEvents> zones_; // by id
+    std::uint64_t suspends_ = 0;
+    std::uint64_t ticks_skipped_ = 0;
+    bool was_late_ = false;
+    std::uint64_t lost_ends_ = 0;
     std::map<Sink*, std::string> sink_problems_;
 };
 

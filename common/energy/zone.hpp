@@ -21,8 +21,8 @@ enum class ZoneKind {
 };
 
 // What a kind is called in labels, files and configuration, by ZoneKind.
-inline constexpr std::array<std::string_view, 5> kZoneKindNames{"package", "core", "uncore", "dram",
-                                                                "psys"};
+inline constexpr std::array<const char*, 5> kZoneKindNames{"package", "core", "uncore", "dram",
+                                                           "psys"};
 [[nodiscard]] constexpr std::string_view zone_kind_name(ZoneKind kind) {
     return kZoneKindNames[static_cast<std::size_t>(kind)];
 }

@@ -2,6 +2,7 @@
 // The files of a simulated host, read by those who read the real ones.
 #include "common/accounting/meter.hpp"
 #include "common/energy/powercap.hpp"
+#include "common/usage/clock_time_source.hpp"
 #include "common/usage/cpu_topology.hpp"
 #include "common/usage/process_usage.hpp"
 #include "tests/simulated-host/host_tree.hpp"
@@ -227,12 +228,14 @@ TEST_F(HostTreeTest, ShowsHostileNamesAsTheyAre) {
 // The main use: an agent's pipeline over a minute of virtual time, held against the truth.
 TEST_F(HostTreeTest, LetsAMeterRunInVirtualTime) {
     make(one_vm());
-    Meter meter({"test", 1s, 0s}, Ledger(Residual::idle));
+    Meter meter({"test", 1s, 0s, {}}, Ledger(Residual::idle));
     PowercapSource energy(tree_->powercap());
-    ProcessUsage usage(tree_->proc());
+    ClockTimeSource times(tree_->proc(), std::make_shared<const CpuTopology>(single_socket(4)),
+                          std::nullopt);
+    ProcessUsage usage(tree_->proc(), times);
     SnapshotPtr snapshot;
     for (int second = 0; second <= 60; ++second) {
-        snapshot = meter.tick({host_->now(), {}, 0, 0}, energy, usage);
+        snapshot = meter.tick({host_->now(), {}, 0, 0, {}}, energy, usage);
         advance(1s);
     }
     host_->advance(0s);

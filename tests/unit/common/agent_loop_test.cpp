@@ -21,6 +21,8 @@ using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
+constexpr std::uint64_t kRange = 1'000'000'000'000;
+
 class ScriptedEnergy final : public EnergySource {
 public:
     [[nodiscard]] Result<EnergySample> read(nanoseconds now) override {
@@ -29,8 +31,8 @@ public:
         }
         EnergySample sample;
         sample.zones = std::make_shared<const ZoneList>(
-            ZoneList{{"intel-rapl:0", "package-0", ZoneKind::package, 0, 1'000'000'000},
-                     {"intel-rapl:0:0", "dram", ZoneKind::dram, 0, 1'000'000'000}});
+            ZoneList{{"intel-rapl:0", "package-0", ZoneKind::package, 0, kRange},
+                     {"intel-rapl:0:0", "dram", ZoneKind::dram, 0, kRange}});
         sample.counters_uj.emplace_back(counter_uj += 1000);
         if (dram_failure.empty()) {
             sample.counters_uj.emplace_back(counter_uj);
@@ -85,7 +87,7 @@ protected:
     boost::asio::io_context io{1};
     ScriptedEnergy energy;
     Nobody nobody;
-    Meter meter{{"epoch", 1ms, 0ns}, Ledger(Residual::idle)};
+    Meter meter{{"epoch", 1ms, 0ns, {}}, Ledger(Residual::idle)};
     AgentLoop loop;
 };
 
@@ -188,6 +190,26 @@ TEST_F(Loop, LogsAZoneThatIsLeftOutAndThatItIsBackOnce) {
     EXPECT_THAT(logged, ElementsAre("info: energy arrives from 2 zones\n", "",
                                     "warning: zone intel-rapl:0:0 is left out: dram: is empty\n",
                                     "", "info: zone intel-rapl:0:0 can be read again\n", ""));
+}
+
+// What was seen of a counter is one line, and a metric.
+TEST_F(Loop, LogsACounterThatWrappedWasResetOrLeaptOnce) {
+    std::vector<std::string> logged;
+    run(8, [&](int tick) {
+        logged.push_back(log.take());
+        if (tick == 2) {
+            energy.counter_uj = kRange - 2000; // further than a zone can go
+        }
+        if (tick == 4) {
+            energy.counter_uj = 3; // over the edge
+        }
+        if (tick == 6) {
+            energy.counter_uj = 2;
+        }
+    });
+    EXPECT_THAT(testing::PrintToString(logged),
+                testing::AllOf(HasSubstr("the counter leapt"), HasSubstr("began again at 0"),
+                               HasSubstr("the counter was reset")));
 }
 
 TEST_F(Loop, LogsAProblemOnOneLine) {

@@ -43,6 +43,9 @@ public:
 class OneBusyVm final : public ConsumerSource {
 public:
     [[nodiscard]] UsageSample collect() override {
+        if (is_gone) {
+            return {};
+        }
         auto vm = std::make_shared<Consumer>();
         vm->kind = ConsumerKind::vm;
         vm->key = "11111111-2222-3333-4444-555555555555";
@@ -54,6 +57,7 @@ public:
         return sample;
     }
     nanoseconds used{0};
+    bool is_gone = false;
 };
 
 // An agent's run: its meter, and the keeper as its only sink.
@@ -231,6 +235,116 @@ TEST_F(Keeper, FollowsNoLinkInTheTemporaryFilesPlace) {
     run.tick();
     EXPECT_EQ(tree.read("victim"), "untouched");
     EXPECT_THAT(log.take(), HasSubstr("error: "));
+}
+
+std::uint64_t total_of_vm(const SnapshotPtr& snapshot) {
+    return snapshot->consumers.at(0).total_uj.at(0);
+}
+
+// The host was shut down in order: /run is empty, the counters begin anew, and nothing is missing.
+TEST_F(Keeper, GoesOnAfterAReboot) {
+    std::uint64_t before = 0;
+    {
+        AgentRun run(settings());
+        for (int i = 0; i < 5; ++i) {
+            before = total_of_vm(run.tick());
+        }
+        run.keeper.close();
+    }
+    fs::remove(file());
+    static_cast<void>(log.take());
+    AgentRun next(settings(), "boot-2");
+    EXPECT_THAT(log.take(), HasSubstr("info: the host was started anew; totals go on"));
+    EXPECT_EQ(total_of_vm(next.tick()), before);
+    EXPECT_EQ(next.tick()->zones.at(0).unmetered_uj, 0U) << "the counter began anew";
+}
+
+TEST_F(Keeper, SaysSoWhereTheHostWentDownUnderIt) {
+    {
+        AgentRun run(settings());
+        for (int i = 0; i < 63; ++i) {
+            run.tick();
+        }
+    }
+    fs::remove(file());
+    static_cast<void>(log.take());
+    AgentRun next(settings(), "boot-2");
+    EXPECT_THAT(log.take(), AllOf(HasSubstr("warning: the host went down before the agent ended"),
+                                  HasSubstr("in up to 60 s before")));
+    EXPECT_GT(total_of_vm(next.tick()), 0U) << "the copy of the minute before";
+}
+
+TEST_F(Keeper, SavesACopyEverySoOften) {
+    AgentRun run(settings());
+    for (int i = 0; i < 60; ++i) {
+        run.tick();
+    }
+    EXPECT_FALSE(fs::exists(saved_file()));
+    run.tick();
+    run.keeper.close();
+    const auto saved = read_ledger_file(saved_file());
+    ASSERT_TRUE(saved) << saved.error().message();
+    EXPECT_TRUE(saved->ended_in_order);
+    EXPECT_EQ(saved->ended_accounts_in, "") << "it is whole";
+}
+
+// A restart of the agent alone: the file in memory is newer than the copy on the disk, whatever the
+// wall clock says.
+TEST_F(Keeper, TakesTheFileThatKnowsMore) {
+    std::uint64_t before = 0;
+    {
+        AgentRun run(settings());
+        for (int i = 0; i < 70; ++i) {
+            before = total_of_vm(run.tick());
+        }
+    }
+    ASSERT_TRUE(read_ledger_file(saved_file()));
+    {
+        AgentRun next(settings());
+        EXPECT_EQ(total_of_vm(next.tick()), before);
+    }
+    fs::remove(file());
+    AgentRun from_the_disk(settings());
+    EXPECT_LT(total_of_vm(from_the_disk.tick()), before);
+}
+
+TEST_F(Keeper, TellsApartWhatWasUsedWhileNoAgentRan) {
+    std::uint64_t counter = 0;
+    std::uint64_t total = 0;
+    {
+        AgentRun run(settings());
+        run.tick();
+        total = run.tick()->zones.at(0).total_uj;
+        counter = run.energy.counter_uj;
+    }
+    AgentRun next(settings());
+    next.energy.counter_uj = counter + 7'000'000;
+    const SnapshotPtr first = next.tick();
+    EXPECT_EQ(first->zones.at(0).total_uj, total) << "charged to nobody";
+    EXPECT_EQ(first->zones.at(0).unmetered_uj, 8'000'000U);
+    EXPECT_EQ(next.tick()->zones.at(0).unmetered_uj, 8'000'000U);
+}
+
+// Thousands of VMs that are off must not make each tick dearer: their accounts lie apart.
+TEST_F(Keeper, WritesTheAccountsOfVmsThatAreOffOnlyWhenTheyChange) {
+    AgentRun run(settings());
+    run.tick();
+    run.tick();
+    run.vms.is_gone = true;
+    run.tick();
+    const auto ended = read_ledger_file(file())->ended_accounts_in;
+    ASSERT_NE(ended, "");
+    EXPECT_THAT(tree.read("ledger.json"), testing::Not(HasSubstr("11111111-2222")));
+    EXPECT_THAT(tree.read(ended), HasSubstr("11111111-2222"));
+    const auto written = fs::last_write_time(tree.root() / ended);
+    run.tick();
+    run.tick();
+    EXPECT_EQ(read_ledger_file(file())->ended_accounts_in, ended);
+    EXPECT_EQ(fs::last_write_time(tree.root() / ended), written);
+    run.vms.is_gone = false;
+    run.tick();
+    EXPECT_NE(read_ledger_file(file())->ended_accounts_in, ended);
+    EXPECT_THAT(read_ledger_file(file())->rows, SizeIs(1));
 }
 
 } // namespace
