@@ -288,8 +288,9 @@ TEST(LedgerFile, IsAnErrorWhereItIsEmpty) {
 TEST(LedgerFile, IsWrittenAndReadBack) {
     const FakeTree tree;
     const fs::path path = tree.root() / "ledger.json";
-    ASSERT_TRUE(write_ledger_file(path, example_text()));
-    EXPECT_EQ(tree.read("ledger.json"), example_text());
+    const std::string text = example_text();
+    ASSERT_TRUE(write_ledger_file(path, text));
+    EXPECT_EQ(tree.read("ledger.json"), text);
     const auto record = read_ledger_file(path);
     ASSERT_TRUE(record);
     EXPECT_EQ(record->rows.size(), 2U);

@@ -181,7 +181,7 @@ Bracketed read_bracketed(BpfCpuTime& times, const Spinner& spinner) {
     reading.least = spinner.clock();
     const bool read = times.read().has_value();
     const BpfProcessTime* process = read ? times.find(spinner.pid(), start) : nullptr;
-    EXPECT_NE(process, nullptr);
+    // Not found is not wrong where it had no CPU since the program was loaded.
     reading.time = process == nullptr ? -1h : total_of(process->cpu_time);
     reading.most = spinner.clock();
     reading.latest = now();
@@ -205,6 +205,7 @@ TEST_F(LiveBpf, CountsToTheNanosecondWhileAProcessKeepsItsCpu) {
         if (!kept) {
             continue;
         }
+        ASSERT_GE(first.time.count(), 0) << "it was not found";
         const nanoseconds used = second.time - first.time;
         EXPECT_GE(used.count(), (second.earliest - first.latest).count());
         EXPECT_LE(used.count(), (second.latest - first.earliest).count());
