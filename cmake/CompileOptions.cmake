@@ -14,7 +14,8 @@ target_compile_options(
             -Wnon-virtual-dtor -Woverloaded-virtual -Wcast-align -Wduplicated-cond -Wlogical-op
             -Wformat=2 -fstack-protector-strong
             # GCC 12 reports false positives inside its own string and Boost headers.
-            -Wno-restrict $<$<BOOL:${WATTVISOR_WERROR}>:-Werror>)
+            -Wno-restrict $<$<NOT:$<CONFIG:Debug>>:-Wno-stringop-overread;-Wno-stringop-overflow>
+            $<$<BOOL:${WATTVISOR_WERROR}>:-Werror>)
 target_compile_definitions(
   wattvisor_options INTERFACE $<$<CONFIG:Debug>:_GLIBCXX_ASSERTIONS>
                               $<$<CONFIG:Release,RelWithDebInfo>:_FORTIFY_SOURCE=2>)

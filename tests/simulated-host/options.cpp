@@ -142,18 +142,21 @@ std::uint64_t part_of(std::uint64_t microwatts, std::uint64_t millionths) {
 Result<bool> parse_subzone(std::string_view part, PowerSpec& power) {
     const std::size_t equals = part.find('=');
     const std::string_view name = part.substr(0, equals);
-    const auto number =
-        equals == std::string_view::npos ? std::nullopt : parse_millionths(part.substr(equals + 1));
+    constexpr std::uint64_t kNone = kWhole + 1;
+    const std::uint64_t millionths =
+        equals == std::string_view::npos
+            ? kNone
+            : parse_millionths(part.substr(equals + 1)).value_or(kNone);
     std::optional<ZoneSpec>* zone = name == "core"     ? &power.core
                                     : name == "uncore" ? &power.uncore
                                     : name == "dram"   ? &power.dram
                                                        : nullptr;
-    if (zone == nullptr || !number || *number > kWhole) {
+    if (zone == nullptr || millionths > kWhole) {
         return bad_subzone(part);
     }
     *zone = power.package;
-    (*zone)->idle_uw = part_of(power.package.idle_uw, *number);
-    (*zone)->per_cpu_uw = part_of(power.package.per_cpu_uw, *number);
+    (*zone)->idle_uw = part_of(power.package.idle_uw, millionths);
+    (*zone)->per_cpu_uw = part_of(power.package.per_cpu_uw, millionths);
     return true;
 }
 
