@@ -7,6 +7,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <functional>
 #include <utility>
 
@@ -16,6 +17,12 @@ namespace {
 
 // Each VM is looked at anew every so many rounds, and not all in the same one.
 constexpr std::size_t kRoundsPerRefresh = 60;
+// With the list, so that this many rounds have their turn at once.
+constexpr std::size_t kRoundsPerList = 10;
+// What one question may bring: REMOTE_DOMAIN_LIST_MAX of libvirt's protocol.
+constexpr std::size_t kMostIds = 16384;
+// VMs that start between two rounds; with more of them the list is asked for all the same.
+constexpr std::size_t kRoomForIds = 64;
 
 // By UUID and not by place in libvirt's list, which comes out of a hash table in any order.
 std::size_t turn_of(const std::string& uuid) {
@@ -24,18 +31,41 @@ std::size_t turn_of(const std::string& uuid) {
 
 } // namespace
 
-Result<std::vector<Vm>> DomainLister::list(virConnectPtr connection) {
+Result<bool> DomainLister::reconcile(virConnectPtr connection) {
+    ++round_;
+    const auto is_due = is_list_due(connection);
+    if (!is_due) {
+        return is_due;
+    }
+    return *is_due ? list(connection) : find_missing_pids();
+}
+
+Result<bool> DomainLister::is_list_due(virConnectPtr connection) {
+    if (!ids_ || !outdated_.empty() || round_ - listed_in_ >= kRoundsPerList ||
+        ids_->size() + kRoomForIds > kMostIds) {
+        return true;
+    }
+    const auto ids = list_domain_ids(connection, ids_->size() + kRoomForIds);
+    if (!ids) {
+        return ids.error();
+    }
+    return *ids != *ids_;
+}
+
+Result<bool> DomainLister::list(virConnectPtr connection) {
     const auto domains = list_domains(connection, VIR_CONNECT_LIST_DOMAINS_ACTIVE);
     if (!domains) {
         return domains.error();
     }
     std::map<std::string, Vm> active;
     std::set<std::string> unread;
+    std::vector<int> ids;
     for (const DomainHandle& domain : *domains) {
         Vm seen;
         seen.uuid = domain_uuid(domain.get());
         seen.name = domain_name(domain.get());
         seen.libvirt_id = static_cast<int>(virDomainGetID(domain.get()));
+        ids.push_back(seen.libvirt_id);
         if (seen.uuid.empty()) {
             continue;
         }
@@ -50,11 +80,7 @@ Result<std::vector<Vm>> DomainLister::list(virConnectPtr connection) {
             }
             unread.insert(seen.uuid);
         }
-        // Not there yet right after the start; without QEMU's driver it never is.
-        if (seen.pid == 0) {
-            const auto pid = read_qemu_pid(run_dir_, seen.name);
-            seen.pid = pid ? *pid : 0;
-        }
+        find_pid(seen);
         active.insert_or_assign(seen.uuid, std::move(seen));
     }
     known_ = std::move(active);
@@ -63,7 +89,13 @@ Result<std::vector<Vm>> DomainLister::list(virConnectPtr connection) {
     std::erase_if(doubted_, is_gone);
     std::erase_if(carried_of_, [&](const auto& item) { return is_gone(item.first); });
     std::erase_if(complained_, is_gone);
-    ++round_;
+    std::sort(ids.begin(), ids.end());
+    ids_ = std::move(ids);
+    listed_in_ = round_;
+    return true;
+}
+
+std::vector<Vm> DomainLister::vms() const {
     std::vector<Vm> vms;
     vms.reserve(known_.size());
     for (const auto& [uuid, vm] : known_) {
@@ -72,9 +104,34 @@ Result<std::vector<Vm>> DomainLister::list(virConnectPtr connection) {
     return vms;
 }
 
+// Not there yet right after the start; without QEMU's driver it never is.
+void DomainLister::find_pid(Vm& vm) const {
+    if (vm.pid == 0) {
+        const auto pid = read_qemu_pid(run_dir_, vm.name);
+        vm.pid = pid ? *pid : 0;
+    }
+}
+
+bool DomainLister::find_missing_pids() {
+    bool found = false;
+    for (auto& [uuid, vm] : known_) {
+        if (vm.pid == 0) {
+            find_pid(vm);
+            found = found || vm.pid != 0;
+        }
+    }
+    return found;
+}
+
+// Whether the turn was in one of the rounds since the last list.
+bool DomainLister::has_its_turn(const std::string& uuid) const {
+    const std::size_t rounds_ago = (round_ + kRoundsPerRefresh - turn_of(uuid)) % kRoundsPerRefresh;
+    return rounds_ago < round_ - listed_in_;
+}
+
 bool DomainLister::is_outdated(const Vm& known, const Vm& seen) const {
     return known.libvirt_id != seen.libvirt_id || known.name != seen.name ||
-           outdated_.contains(seen.uuid) || turn_of(seen.uuid) == round_ % kRoundsPerRefresh;
+           outdated_.contains(seen.uuid) || has_its_turn(seen.uuid);
 }
 
 // A VM that cannot be read is listed with what its handle says: its energy is measured all the

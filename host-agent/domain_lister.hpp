@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Makes the list of active VMs from a libvirt connection. Asks for a domain's XML only when the
-// domain is new, was started anew or renamed, when an event named it, or when its turn has come:
-// each round refreshes a part of the VMs, so that a lost event costs a minute at most and a
-// thousand VMs never cost a thousand calls at once. Libvirt thread only. Never keeps a libvirt
-// object and never fails as a whole because of one VM.
+// Keeps the list of active VMs of a libvirt connection. Each round asks for their ids, so that a
+// start or an end is seen although its event was lost. It lists the domains only when the ids are
+// others, when an event named one, or now and then. It asks for a domain's XML only when the domain
+// is new, was started anew or renamed, when an event named it, or when its turn has come: a lost
+// event that changed no id costs a little more than a minute, and a thousand VMs never cost a
+// thousand calls at once. Libvirt thread only. Never keeps a libvirt object and never fails as a
+// whole because of one VM.
 #pragma once
 
 #include "host-agent/libvirt_handles.hpp"
@@ -12,6 +14,7 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -22,20 +25,30 @@ class DomainLister {
 public:
     explicit DomainLister(std::filesystem::path run_dir) : run_dir_(std::move(run_dir)) {}
 
-    // The active VMs, ordered by UUID. An error means that libvirt did not answer.
-    [[nodiscard]] Result<std::vector<Vm>> list(virConnectPtr connection);
+    // One round. True if the list may be another than before. An error means that libvirt did not
+    // answer.
+    [[nodiscard]] Result<bool> reconcile(virConnectPtr connection);
 
-    // What is known of the domain is old: the next list() asks again.
+    // The active VMs, ordered by UUID, as of the last round.
+    [[nodiscard]] std::vector<Vm> vms() const;
+
+    // What is known of the domain is old: the next round asks again.
     void refresh(const std::string& uuid) { outdated_.insert(uuid); }
     // After a new connection: all of it, but what cannot be read stays as it was.
     void refresh_all() {
         carried_of_.clear(); // ids may have begun anew
+        ids_.reset();
         for (const auto& [uuid, vm] : known_) {
             outdated_.insert(uuid);
         }
     }
 
 private:
+    [[nodiscard]] Result<bool> is_list_due(virConnectPtr connection);
+    [[nodiscard]] Result<bool> list(virConnectPtr connection);
+    [[nodiscard]] bool find_missing_pids();
+    void find_pid(Vm& vm) const;
+    [[nodiscard]] bool has_its_turn(const std::string& uuid) const;
     [[nodiscard]] bool is_outdated(const Vm& known, const Vm& seen) const;
     // False if the VM is there and could not be read.
     [[nodiscard]] bool describe(virDomainPtr domain, Vm& vm);
@@ -48,9 +61,11 @@ private:
     // The start of each VM whose carried energy was read: what is written there while it runs is
     // this agent's own, and would make a new list of it each time.
     std::map<std::string, int> carried_of_;
-    std::set<std::string> doubted_;    // VMs whose carried energy was ignored: said once each
-    std::set<std::string> complained_; // VMs whose XML could not be read: said once each
+    std::set<std::string> doubted_;       // VMs whose carried energy was ignored: said once each
+    std::set<std::string> complained_;    // VMs whose XML could not be read: said once each
+    std::optional<std::vector<int>> ids_; // of all VMs at the last list, ascending; none before it
     std::size_t round_ = 0;
+    std::size_t listed_in_ = 0; // the round of the last list
 };
 
 } // namespace wattvisor::host

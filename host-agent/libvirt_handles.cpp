@@ -3,6 +3,7 @@
 
 #include <libvirt/virterror.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <mutex>
@@ -98,6 +99,17 @@ Result<std::vector<DomainHandle>> list_domains(virConnectPtr connection, unsigne
         domains.emplace_back(raw[i]);
     }
     return domains;
+}
+
+Result<std::vector<int>> list_domain_ids(virConnectPtr connection, std::size_t most) {
+    std::vector<int> ids(most);
+    const int count = virConnectListDomains(connection, ids.data(), static_cast<int>(ids.size()));
+    if (count < 0) {
+        return last_libvirt_error("cannot list the VMs");
+    }
+    ids.resize(static_cast<std::size_t>(count));
+    std::sort(ids.begin(), ids.end());
+    return ids;
 }
 
 Result<std::string> domain_xml_text(virDomainPtr domain, unsigned flags) {

@@ -37,6 +37,10 @@ enum class ConnectMode { read_only, read_write };
 [[nodiscard]] Result<std::vector<DomainHandle>> list_domains(virConnectPtr connection,
                                                              unsigned flags);
 
+// The ids of the active domains, in ascending order: a tenth of the cost of list_domains(). Where
+// there are more than `most`, that many.
+[[nodiscard]] Result<std::vector<int>> list_domain_ids(virConnectPtr connection, std::size_t most);
+
 // `flags` of virDomainGetXMLDesc().
 [[nodiscard]] Result<std::string> domain_xml_text(virDomainPtr domain, unsigned flags);
 

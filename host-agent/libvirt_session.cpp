@@ -223,15 +223,19 @@ void LibvirtSession::register_events() {
 }
 
 void LibvirtSession::reconcile() {
-    auto vms = lister_.list(connection_.get());
-    if (!vms) {
-        lose(vms.error(), "lost the connection to libvirt");
+    const auto changed = lister_.reconcile(connection_.get());
+    if (!changed) {
+        lose(changed.error(), "lost the connection to libvirt");
         return;
     }
     retry_ = settings_.first_retry;
     const auto now = std::chrono::steady_clock::now();
     listener_.answered(now);
-    publish(VmList{std::move(*vms), true, {}, now});
+    if (*changed || !published_ || !published_->connected) {
+        publish(VmList{lister_.vms(), true, {}, now});
+    } else {
+        published_->time = now;
+    }
 }
 
 void LibvirtSession::lose(const Error& error, const char* headline) {

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <dirent.h>
 #include <fcntl.h>
 #include <memory>
@@ -181,7 +182,9 @@ void remove_old_zones(int folder, int control_type, const std::set<std::string>&
 } // namespace
 
 std::string padded_value(std::uint64_t value) {
-    return fmt::format("{:\n<21}", value); // 20 digits at most, and a newline
+    std::string text(21, '\n'); // 20 digits at most, and a newline
+    std::to_chars(text.data(), text.data() + text.size(), value);
+    return text;
 }
 
 Result<ShareFolder> ShareFolder::open(FileDescriptor folder, std::string where,

@@ -28,8 +28,8 @@ bool is_mount_point(int folder) {
            own.st_dev != parent.st_dev;
 }
 
-ShareRecord make_record(const Snapshot& snapshot, const std::vector<PublishedZone>& zones,
-                        const ConsumerAccount& account) {
+// The same for all VMs; only the totals differ.
+ShareRecord make_record(const Snapshot& snapshot, const std::vector<PublishedZone>& zones) {
     ShareRecord record;
     record.epoch = snapshot.epoch;
     record.sequence = snapshot.sequence;
@@ -38,7 +38,7 @@ ShareRecord make_record(const Snapshot& snapshot, const std::vector<PublishedZon
     record.estimated = snapshot.estimated;
     record.zones.reserve(zones.size());
     for (const PublishedZone& zone : zones) {
-        record.zones.push_back({zone.zone, published_energy_uj(zone, account)});
+        record.zones.push_back({zone.zone, 0});
     }
     return record;
 }
@@ -85,17 +85,21 @@ void SharePublisher::publish(const SnapshotPtr& measured) {
             share.folder.reset();
         }
     }
+    ShareRecord record = make_record(snapshot, zones_);
     for (const ConsumerAccount& account : snapshot.consumers) {
         const auto share = shares_.find(account.consumer->key);
-        if (share != shares_.end()) {
-            publish_one(share->second, snapshot, account);
+        if (share == shares_.end()) {
+            continue;
         }
+        for (std::size_t zone = 0; zone < zones_.size(); ++zone) {
+            record.zones[zone].total_uj = published_energy_uj(zones_[zone], account);
+        }
+        publish_one(share->second, record);
     }
 }
 
-void SharePublisher::publish_one(Share& share, const Snapshot& snapshot,
-                                 const ConsumerAccount& account) {
-    const auto published = try_publish(share, make_record(snapshot, zones_, account));
+void SharePublisher::publish_one(Share& share, const ShareRecord& record) {
+    const auto published = try_publish(share, record);
     note(share, published ? std::string() : published.error().message());
     if (!published) {
         share.folder.reset(); // look for it anew at the next tick

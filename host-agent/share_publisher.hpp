@@ -45,7 +45,7 @@ private:
         std::string problem;
     };
 
-    void publish_one(Share& share, const Snapshot& snapshot, const ConsumerAccount& account);
+    void publish_one(Share& share, const ShareRecord& record);
     [[nodiscard]] Result<bool> try_publish(Share& share, const ShareRecord& record) const;
     [[nodiscard]] Result<ShareFolder> open_folder(const Vm& vm, const ShareRecord& record) const;
     static void note(Share& share, const std::string& problem);

@@ -65,7 +65,7 @@ private:
     std::unordered_set<const Watched*> looked_at_;      // in this tick
     std::optional<std::chrono::nanoseconds> last_look_; // since boot
     std::uint64_t ticks_ = 0;
-    std::uint64_t searched_in_ = 0; // the last tick in which processes were looked for
+    std::uint64_t refreshed_in_ = 0; // the last tick in which the finder listed what all VMs share
 };
 
 } // namespace wattvisor::host

@@ -48,13 +48,13 @@ std::string_view namespace_of(pugi::xml_node element) {
 KindEnergy read_energy(pugi::xml_node ledger) {
     KindEnergy energy;
     for (std::size_t i = 0; i < kZoneKindNames.size(); ++i) {
-        const auto attribute = ledger.attribute(kZoneKindNames.at(i));
+        const auto attribute = ledger.attribute(std::string(kZoneKindNames.at(i)).c_str());
         if (!attribute) {
             continue; // a host without such a zone
         }
         const auto uj = parse_number(attribute.value());
         if (!uj || *uj > kMostCarriedUj) {
-            throw Unbelievable(std::string("the ") + kZoneKindNames.at(i) +
+            throw Unbelievable(std::string("the ").append(kZoneKindNames.at(i)) +
                                " energy of a ledger is no number of microjoules");
         }
         energy.uj.at(i) = *uj;

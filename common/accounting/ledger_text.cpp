@@ -7,6 +7,7 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <stdexcept>
 #include <unordered_map>
 #include <unordered_set>
@@ -24,8 +25,17 @@ constexpr std::int64_t unix_ms(std::chrono::system_clock::time_point time) {
     return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
 }
 
-// Text of a consumer inside JSON: names may hold anything, valid UTF-8 or not.
+bool is_plain(const std::string& text) {
+    return std::all_of(text.begin(), text.end(),
+                       [](char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; });
+}
+
+// Text of a consumer inside JSON: names may hold anything, valid UTF-8 or not. Nearly all are
+// plain, and the library takes a microsecond for each.
 std::string quoted(const std::string& text) {
+    if (is_plain(text)) {
+        return '"' + text + '"';
+    }
     return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 

@@ -5,8 +5,10 @@
 #include "common/energy/powercap.hpp"
 
 #include <boost/crc.hpp>
+#include <fmt/compile.h>
 #include <fmt/format.h>
 
+#include <iterator>
 #include <stdexcept>
 
 namespace wattvisor {
@@ -18,7 +20,7 @@ constexpr std::string_view kChecksum = "crc32 ";
 
 // Over the lines without the padding behind them, which is most of the page.
 std::uint32_t checksum(std::string_view text) {
-    text = trim(text);
+    text = text.substr(0, text.find_last_not_of('\n') + 1);
     boost::crc_32_type crc;
     crc.process_bytes(text.data(), text.size());
     return crc.checksum();
@@ -115,16 +117,21 @@ ShareRecord decode(std::string_view text) {
 } // namespace
 
 std::string encode_share_record(const ShareRecord& record) {
-    std::string text = fmt::format(
-        "{}\nsequence {}\nepoch {}\ninterval_ns {}\ntime_ns {}\nsource {}\nzones {}\n", kMagic,
-        record.sequence, record.epoch, record.interval.count(), record.time.count(),
+    std::string text;
+    text.reserve(kShareRecordSize);
+    const auto out = std::back_inserter(text);
+    fmt::format_to(
+        out,
+        FMT_COMPILE("{}\nsequence {}\nepoch {}\ninterval_ns {}\ntime_ns {}\nsource {}\nzones {}\n"),
+        kMagic, record.sequence, record.epoch, record.interval.count(), record.time.count(),
         record.estimated ? "estimated" : "measured", record.zones.size());
     for (const ShareRecord::Entry& entry : record.zones) {
-        text += fmt::format("zone {} {} {} {}\n", entry.zone.id, entry.zone.name,
-                            entry.zone.max_energy_range_uj, entry.total_uj);
+        fmt::format_to(out, FMT_COMPILE("zone {} {} {} {}\n"), entry.zone.id, entry.zone.name,
+                       entry.zone.max_energy_range_uj, entry.total_uj);
     }
+    const std::uint32_t crc = checksum(text); // before the padding: it would be looked through
     text.resize(kShareRecordSize - kTrailerSize, '\n');
-    return text + trailer(checksum(text), record.sequence);
+    return text += trailer(crc, record.sequence);
 }
 
 Result<ShareRecord> decode_share_record(std::string_view text, const std::string& where) {
