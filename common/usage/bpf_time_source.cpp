@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/usage/bpf_time_source.hpp"
 
+#include <cerrno>
+#include <csignal>
 #include <ctime>
 #include <utility>
 
@@ -16,6 +18,12 @@ std::uint64_t boottime_now() {
     ::clock_gettime(CLOCK_BOOTTIME, &time);
     return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000U +
            static_cast<std::uint64_t>(time.tv_nsec);
+}
+
+// Collected by its parent. The program is told that later, after a grace period of RCU: some ten
+// milliseconds, in which a tick may be.
+bool is_gone(pid_t pid) {
+    return ::kill(pid, 0) != 0 && errno == ESRCH;
 }
 
 } // namespace
@@ -47,7 +55,7 @@ Result<ProcessReading> BpfTimeSource::read(WatchedProcess& process) {
         return ProcessReading{SocketTimes(topology_->sockets(), nanoseconds(0)), false};
     }
     process.was_seen = true;
-    if (time->ended) {
+    if (time->ended || time->start_ns >= last_tick_ns_) {
         claimed_.emplace(pid, start_ticks);
     }
     return ProcessReading{time->cpu_time, time->ended};
@@ -59,8 +67,9 @@ std::vector<ShortLife> BpfTimeSource::take_short_lives() {
         return lives;
     }
     program_->for_each([this, &lives](const BpfProcessTime& process) {
-        if (process.ended && !process.is_kernel_thread && process.start_ns >= last_tick_ns_ &&
-            !claimed_.contains({process.pid, process.start_ticks})) {
+        if (process.start_ns >= last_tick_ns_ && !process.is_kernel_thread &&
+            !claimed_.contains({process.pid, process.start_ticks}) &&
+            (process.ended || is_gone(process.pid))) {
             lives.push_back({process.parent, process.comm, process.cpu_time});
         }
     });

@@ -33,7 +33,7 @@ private:
     bool is_read_ = false;           // in this tick
     std::uint64_t last_tick_ns_ = 0; // when the tick before began, since boot
     std::uint64_t this_tick_ns_ = 0;
-    std::set<std::pair<pid_t, std::uint64_t>> claimed_; // ended processes that were watched
+    std::set<std::pair<pid_t, std::uint64_t>> claimed_; // watched: no short lives
 };
 
 } // namespace wattvisor
