@@ -41,9 +41,10 @@ SocketTimes VmProcessWatch::read(CpuTimeSource& times) {
     return used;
 }
 
-void VmProcessWatch::look(const std::filesystem::path& proc_root, ComponentTimes& components) {
+void VmProcessWatch::look(const std::filesystem::path& proc_root, const CpuTopology& topology,
+                          ComponentTimes& components) {
     if (is_qemu_) {
-        look_at_threads(proc_root, components);
+        look_at_threads(proc_root, topology, components);
     } else {
         components[index_of(component_)] += waiting_;
     }
@@ -52,7 +53,7 @@ void VmProcessWatch::look(const std::filesystem::path& proc_root, ComponentTimes
 
 // The threads' times say in which proportion; what is shared out is what was charged.
 void VmProcessWatch::look_at_threads(const std::filesystem::path& proc_root,
-                                     ComponentTimes& components) {
+                                     const CpuTopology& topology, ComponentTimes& components) {
     if (!process_.threads && !has_ended_) {
         if (auto opened = ThreadTimes::open(proc_root, pid(), process_.clock.stat().start_ticks,
                                             kThreadDescriptors)) {
@@ -63,7 +64,8 @@ void VmProcessWatch::look_at_threads(const std::filesystem::path& proc_root,
         components[index_of(component_)] += waiting_;
         return;
     }
-    process_.threads->update(total_of(last_), single_socket(1));
+    // The source may keep their sockets in the same object: with other sockets it would lose them.
+    process_.threads->update(total_of(last_), topology);
     const auto parts = process_.threads->by_component();
     nanoseconds left = waiting_;
     nanoseconds seen{0};

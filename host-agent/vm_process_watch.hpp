@@ -22,7 +22,8 @@ public:
 
     // Adds what its threads used since the look before to the components: for QEMU by the threads'
     // names, else as a whole. Dearer than read().
-    void look(const std::filesystem::path& proc_root, ComponentTimes& components);
+    void look(const std::filesystem::path& proc_root, const CpuTopology& topology,
+              ComponentTimes& components);
 
     [[nodiscard]] pid_t pid() const { return process_.clock.pid(); }
     [[nodiscard]] bool is_qemu() const { return is_qemu_; }
@@ -32,7 +33,8 @@ public:
     [[nodiscard]] bool is_retired() const { return is_retired_; }
 
 private:
-    void look_at_threads(const std::filesystem::path& proc_root, ComponentTimes& components);
+    void look_at_threads(const std::filesystem::path& proc_root, const CpuTopology& topology,
+                         ComponentTimes& components);
 
     WatchedProcess process_;
     Component component_;

@@ -166,7 +166,7 @@ void VmUsage::read(Watched& watched) {
     for (VmProcessWatch& process : watched.processes) {
         add_times(watched.count, process.read(times_));
         if (is_looked_at || process.has_ended()) {
-            process.look(roots_.proc, watched.components);
+            process.look(roots_.proc, *times_.topology(), watched.components);
         }
         if (process.has_ended()) {
             taken_.erase(process.pid());

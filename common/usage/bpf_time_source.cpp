@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/usage/bpf_time_source.hpp"
 
+#include <cerrno>
+#include <csignal>
 #include <ctime>
 #include <utility>
 
@@ -18,13 +20,22 @@ std::uint64_t boottime_now() {
            static_cast<std::uint64_t>(time.tv_nsec);
 }
 
+// Collected by its parent. The program is told that later, after a grace period of RCU: some ten
+// milliseconds, in which a tick may be.
+bool is_gone(pid_t pid) {
+    return ::kill(pid, 0) != 0 && errno == ESRCH;
+}
+
 } // namespace
 
 BpfTimeSource::BpfTimeSource(std::unique_ptr<BpfCpuTime> program, CpuTopologyPtr topology)
-    : program_(std::move(program)), topology_(std::move(topology)), this_tick_ns_(boottime_now()) {}
+    : program_(std::move(program)), topology_(std::move(topology)), older_tick_ns_(boottime_now()),
+      last_tick_ns_(older_tick_ns_), this_tick_ns_(older_tick_ns_) {}
 
 void BpfTimeSource::begin() {
     claimed_.clear();
+    told_before_ = std::exchange(told_, {});
+    older_tick_ns_ = last_tick_ns_;
     last_tick_ns_ = this_tick_ns_;
     this_tick_ns_ = boottime_now();
     is_read_ = program_->read().has_value();
@@ -47,7 +58,7 @@ Result<ProcessReading> BpfTimeSource::read(WatchedProcess& process) {
         return ProcessReading{SocketTimes(topology_->sockets(), nanoseconds(0)), false};
     }
     process.was_seen = true;
-    if (time->ended) {
+    if (time->ended || time->start_ns >= older_tick_ns_) {
         claimed_.emplace(pid, start_ticks);
     }
     return ProcessReading{time->cpu_time, time->ended};
@@ -59,9 +70,13 @@ std::vector<ShortLife> BpfTimeSource::take_short_lives() {
         return lives;
     }
     program_->for_each([this, &lives](const BpfProcessTime& process) {
-        if (process.ended && !process.is_kernel_thread && process.start_ns >= last_tick_ns_ &&
-            !claimed_.contains({process.pid, process.start_ticks})) {
+        const std::pair id(process.pid, process.start_ticks);
+        // One that was alive at the tick before is charged as a whole: most of its time is of now.
+        if (process.start_ns >= older_tick_ns_ && !process.is_kernel_thread &&
+            !claimed_.contains(id) && !told_before_.contains(id) &&
+            (process.ended || is_gone(process.pid))) {
             lives.push_back({process.parent, process.comm, process.cpu_time});
+            told_.insert(id);
         }
     });
     return lives;

@@ -30,10 +30,16 @@ public:
 private:
     std::unique_ptr<BpfCpuTime> program_;
     CpuTopologyPtr topology_;
-    bool is_read_ = false;           // in this tick
-    std::uint64_t last_tick_ns_ = 0; // when the tick before began, since boot
+    bool is_read_ = false; // in this tick
+    // When the last ticks began, since boot. What was born before the oldest of them is no short
+    // life.
+    std::uint64_t older_tick_ns_ = 0;
+    std::uint64_t last_tick_ns_ = 0;
     std::uint64_t this_tick_ns_ = 0;
-    std::set<std::pair<pid_t, std::uint64_t>> claimed_; // ended processes that were watched
+    using Ids = std::set<std::pair<pid_t, std::uint64_t>>;
+    Ids claimed_;     // young processes and ended ones that are watched
+    Ids told_;        // short lives of this tick
+    Ids told_before_; // and of the one before, of which the program may hear the end only now
 };
 
 } // namespace wattvisor

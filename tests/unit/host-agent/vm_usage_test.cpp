@@ -303,5 +303,46 @@ TEST_F(FixtureProc, ThatIsBrokenForAWhileLosesNoTime) {
     EXPECT_EQ(time_of(usage.collect()), 9 * clock_tick());
 }
 
+// Two CPUs, each a socket, and a QEMU of one thread on one of them.
+class TwoSockets : public testing::Test {
+protected:
+    void run(unsigned cpu, unsigned ticks) {
+        used_ += ticks;
+        std::string line = "77 (qemu) S 1 77 77 0 -1 4194560 0 0 0 0 " + std::to_string(used_) +
+                           " 0 0 0 20 0 1 0 5 0 0";
+        for (int field = 25; field <= 38; ++field) {
+            line += " 0";
+        }
+        line += " " + std::to_string(cpu) + "\n";
+        tree.file("77/stat", line);
+        tree.file("77/task/77/stat", line);
+        tree.file("77/task/77/comm", "qemu\n");
+        const auto time = used_ * static_cast<std::uint64_t>(clock_tick().count());
+        tree.file("77/task/77/schedstat", std::to_string(time) + " 0 1\n");
+    }
+    unsigned used_ = 0;
+    FakeTree tree;
+    CpuTopologyPtr topology =
+        std::make_shared<const CpuTopology>(CpuTopology{{0, 1}, {1, 1}, {0, 1}});
+    ClockTimeSource times{tree.root(), topology, std::nullopt};
+    VmUsage usage{VmProcessRoots{tree.root(), tree.root() / "self/mountinfo", tree.root() / "run"},
+                  times};
+};
+
+// At each look at a VM's threads, all that it ever used moved to the first socket, and what was
+// there already was charged once more: 20 % of a VM's energy was on the wrong socket.
+TEST_F(TwoSockets, KeepWhatWasSpentOnEachWhenThreadsAreLookedAt) {
+    run(1, 100);
+    usage.update({vm_of(77)});
+    static_cast<void>(usage.collect());
+    for (unsigned tick = 1; tick <= 70; ++tick) { // some ticks with looks, some without
+        run(tick % 2, 10);
+        const SocketTimes used = usage.collect().consumers[0].cpu_time;
+        ASSERT_EQ(used,
+                  (SocketTimes{tick / 2 * 10 * clock_tick(), (tick + 1) / 2 * 10 * clock_tick()}))
+            << "tick " << tick;
+    }
+}
+
 } // namespace
 } // namespace wattvisor::host

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// A few rows of the live table of docs/accuracy.md, in short: seconds instead of a minute, so the
+// bound is wider. Both sources measure the same processes at the same time.
+#include "tests/accuracy/live_run.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <string>
+#include <vector>
+
+namespace wattvisor::accuracy {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr double kShortBound = 0.03;
+
+class LiveAccuracy : public testing::TestWithParam<const char*> {
+protected:
+    // None where this machine does not let us.
+    static std::vector<Row> rows(const std::string& name, CpuTimeChoice source) {
+        const std::vector<LiveLoad> loads = live_loads();
+        const auto load = std::find_if(loads.begin(), loads.end(),
+                                       [&name](const LiveLoad& each) { return each.name == name; });
+        try {
+            return measure(*load, {{source, 100ms}}, 4s);
+        } catch (const StartError& error) {
+            std::fprintf(stderr, "%s\n", error.what());
+            return {};
+        }
+    }
+};
+
+TEST_P(LiveAccuracy, IsThatOfTheKernelsOwnCountWithEitherSource) {
+    unsigned measured = 0;
+    for (const CpuTimeChoice source : {CpuTimeChoice::clock, CpuTimeChoice::bpf}) {
+        for (const Row& row : rows(GetParam(), source)) {
+            ++measured;
+            EXPECT_TRUE(holds(row, kShortBound)) << text_table({row}) << json_rows({row});
+        }
+    }
+    if (measured == 0) {
+        GTEST_SKIP() << "needs root and control groups that count CPU time";
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(Loads, LiveAccuracy, testing::Values("steady", "thread-churn"),
+                         [](const auto& load) {
+                             std::string name = load.param;
+                             std::replace(name.begin(), name.end(), '-', '_');
+                             return name;
+                         });
+
+} // namespace
+} // namespace wattvisor::accuracy
