@@ -108,6 +108,8 @@ part_check() {
     setup_check_packages || return 1
     check "format, licence lines and words" tests/layering/check_style.sh
     check "layering" tests/layering/check_layering.py --self-test
+    check "every trap has its test" tests/layering/check_traps.py
+    check "mutations still apply" python_module tests.mutation --check
 }
 
 part_unit() {

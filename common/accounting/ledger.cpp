@@ -36,18 +36,30 @@ std::size_t Ledger::zone_index(const Zone& zone) {
     return zones_.size() - 1;
 }
 
-Account& Ledger::open(const ConsumerPtr& consumer) {
-    const auto [entry, is_new] = id_of_key_.try_emplace(consumer->key, next_id_);
-    Account& account = accounts_[entry->second];
-    if (is_new) {
-        account.id = next_id_++;
-        account.total_uj.resize(zones_.size());
-        account.carry.resize(zones_.size());
-        awake_.push_back(&account);
-    } else if (!account.listed) {
+Account* Ledger::find(const ConsumerPtr& consumer) {
+    const auto entry = id_of_key_.find(consumer->key);
+    if (entry == id_of_key_.end()) {
+        return nullptr;
+    }
+    Account& account = accounts_.at(entry->second);
+    if (!account.listed) {
         wake(account);
     }
     account.consumer = consumer;
+    return &account;
+}
+
+Account& Ledger::open(const ConsumerPtr& consumer) {
+    if (Account* known = find(consumer)) {
+        return *known;
+    }
+    id_of_key_.emplace(consumer->key, next_id_);
+    Account& account = accounts_[next_id_];
+    account.id = next_id_++;
+    account.consumer = consumer;
+    account.total_uj.resize(zones_.size());
+    account.carry.resize(zones_.size());
+    awake_.push_back(&account);
     return account;
 }
 
@@ -108,18 +120,20 @@ void Ledger::close_unlisted(const std::vector<AccountUse>& listed,
         }
         account->listed = false;
     }
+    std::vector<Account*> awake;
+    awake.reserve(listed.size());
     for (const AccountUse& use : listed) {
-        use.account->listed = true;
+        if (!use.account->listed) { // once, also where a source lists a key twice
+            use.account->listed = true;
+            awake.push_back(use.account);
+        }
     }
     for (Account* account : awake_) {
         if (!account->listed) {
             put_to_rest(*account);
         }
     }
-    awake_.clear();
-    for (const AccountUse& use : listed) {
-        awake_.push_back(use.account);
-    }
+    awake_ = std::move(awake);
     while (!resting_.empty() && resting_.begin()->first <= keep_since) {
         forget(resting_.begin()->second);
     }
@@ -178,6 +192,8 @@ std::uint64_t Ledger::conservation_error_uj() const {
 void Ledger::restore(std::vector<ZoneTotals> zones, std::vector<Account> accounts) {
     zones_ = std::move(zones);
     resting_uj_.resize(zones_.size());
+    std::sort(accounts.begin(), accounts.end(),
+              [](const Account& a, const Account& b) { return a.consumer->key < b.consumer->key; });
     for (Account& account : accounts) {
         account.id = next_id_++;
         account.listed = false;

@@ -80,7 +80,12 @@ public:
     // The index of the zone, which is added when it is new. A zone keeps its index for ever.
     std::size_t zone_index(const Zone& zone);
 
-    // The account of the consumer, which is opened when it is new.
+    // The account of the consumer, or null when it has none yet.
+    Account* find(const ConsumerPtr& consumer);
+    // The account of the consumer, which is opened when it is new. Accounts are numbered as they
+    // are opened, and numbers decide where a microjoule goes that two are owed alike: open those
+    // that are new in one tick in the order of their keys, and it does not matter in which order a
+    // source lists them.
     Account& open(const ConsumerPtr& consumer);
 
     [[nodiscard]] const LedgerId& id() const { return id_; }
@@ -119,7 +124,7 @@ public:
     // How far the sum of all parts is from the total, over all zones. Anything but 0 is a bug.
     [[nodiscard]] std::uint64_t conservation_error_uj() const;
 
-    // Puts back what ledger_file read. Only on an empty ledger.
+    // Puts back what ledger_file read, in the order of the keys. Only on an empty ledger.
     void restore(std::vector<ZoneTotals> zones, std::vector<Account> accounts);
     void restore_id(const LedgerId& id) { id_ = id; }
 

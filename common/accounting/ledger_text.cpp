@@ -126,8 +126,10 @@ std::int64_t decode_unix_ms(const Json& json) {
 // Fractions of a microjoule, in 2^-32: a ledger never holds more than the sum of some.
 std::int64_t decode_carry(const Json& json) {
     constexpr std::int64_t kMost = std::int64_t{1} << 40;
-    if (!json.is_number_integer() || json.get<std::int64_t>() > kMost ||
-        json.get<std::int64_t>() < -kMost) {
+    // A number from 2^63 on is negative to get<std::int64_t>().
+    const bool is_too_large =
+        json.is_number_unsigned() && json.get<std::uint64_t>() > static_cast<std::uint64_t>(kMost);
+    if (!json.is_number_integer() || is_too_large || json.get<std::int64_t>() < -kMost) {
         throw std::runtime_error(json.dump() + " is not a carried fraction");
     }
     return json.get<std::int64_t>();

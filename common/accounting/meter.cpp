@@ -173,7 +173,7 @@ std::vector<EnergyPart> Meter::divide_zone(std::size_t zone) const {
     const TickUse::Column& use = use_.of_zone(what);
     const std::uint64_t energy_uj = counters_[zone].delta_uj();
     if (what.kind == ZoneKind::dram && options_.policy.dram_by == DramBy::memory &&
-        !use.resident.empty()) {
+        use.is_memory_known) {
         return {EnergyPart{energy_uj, &use.resident, use.other_resident, 0}};
     }
     const std::uint64_t floor = options_.policy.policy == Policy::static_floor ? floor_uj(zone) : 0;

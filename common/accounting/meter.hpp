@@ -78,8 +78,6 @@ private:
     TickUse use_;
     std::optional<std::chrono::nanoseconds> began_;
     std::optional<std::chrono::nanoseconds> fresh_at_; // when the last new sample came
-    std::optional<std::chrono::nanoseconds> last_busy_;
-    std::chrono::nanoseconds busy_debt_{0}; // consumers' time that /proc/stat did not show yet
     std::string sample_epoch_;
     std::uint64_t sample_sequence_ = 0;
     std::chrono::nanoseconds sample_time_{0};

@@ -39,21 +39,40 @@ void TickUse::take(const UsageSample& usage, std::optional<nanoseconds> measured
                               static_cast<std::int64_t>(topology_->cpus[socket]))
                       : 0;
     }
-    take_times(usage, ledger);
+    open_accounts(usage, ledger);
+    take_times(usage);
     take_other(usage);
     take_memory(usage);
     add_up();
 }
 
-void TickUse::take_times(const UsageSample& usage, Ledger& ledger) {
+// Those that are new by their keys: then neither a microjoule nor a number in the ledger depends on
+// the order in which /proc or libvirt lists them.
+void TickUse::open_accounts(const UsageSample& usage, Ledger& ledger) {
     accounts_.clear();
+    std::vector<std::size_t> unknown;
+    for (const ConsumerUsage& used : usage.consumers) {
+        accounts_.push_back(ledger.find(used.consumer));
+        if (accounts_.back() == nullptr) {
+            unknown.push_back(accounts_.size() - 1);
+        }
+    }
+    std::sort(unknown.begin(), unknown.end(), [&usage](std::size_t a, std::size_t b) {
+        return usage.consumers[a].consumer->key < usage.consumers[b].consumer->key;
+    });
+    for (const std::size_t index : unknown) {
+        accounts_[index] = &ledger.open(usage.consumers[index].consumer);
+    }
+}
+
+void TickUse::take_times(const UsageSample& usage) {
     vcpus_.clear();
     for (Column& column : sockets_) {
         column.used_ns.clear();
     }
-    for (const ConsumerUsage& used : usage.consumers) {
-        Account& account = ledger.open(used.consumer);
-        accounts_.push_back(&account);
+    for (std::size_t i = 0; i < usage.consumers.size(); ++i) {
+        const ConsumerUsage& used = usage.consumers[i];
+        Account& account = *accounts_[i];
         vcpus_.push_back(used.consumer->vcpus);
         for (std::size_t socket = 0; socket < sockets_.size(); ++socket) {
             // A consumer that was not listed is counted from 0 by its source, also when it came
@@ -77,8 +96,12 @@ void TickUse::take_other(const UsageSample& usage) {
             column.other_ns = 0;
             continue;
         }
-        const nanoseconds busy =
-            last_busy_ ? at(*usage.busy_time, socket) - at(*last_busy_, socket) : nanoseconds(0);
+        if (!last_busy_) {
+            debt_[socket] = nanoseconds(0); // busy time begins here: what was used is not in it
+            column.other_ns = 0;
+            continue;
+        }
+        const nanoseconds busy = at(*usage.busy_time, socket) - at(*last_busy_, socket);
         const nanoseconds other = busy - used - debt_[socket];
         debt_[socket] = std::clamp(-other, nanoseconds(0), 2 * usage.busy_error);
         column.other_ns = count(other);
@@ -93,6 +116,7 @@ void TickUse::take_memory(const UsageSample& usage) {
     for (std::size_t socket = 0; socket < sockets_.size(); ++socket) {
         Column& column = sockets_[socket];
         column.resident.clear();
+        column.is_memory_known = is_known;
         if (!is_known) {
             continue;
         }
@@ -112,7 +136,6 @@ void TickUse::add_up() {
         return; // of_zone() and whole() are that one
     }
     whole_.used_ns.assign(accounts_.size(), 0);
-    whole_.resident.clear();
     whole_.other_ns = 0;
     whole_.capacity_ns = 0;
     for (const Column& column : sockets_) {

@@ -22,12 +22,14 @@ public:
         std::vector<std::uint64_t> used_ns; // per consumer
         std::uint64_t other_ns = 0;
         std::uint64_t capacity_ns = 0; // CPUs × measured time; 0 where not known
-        // For memory: bytes per consumer and of all others; empty where not known.
+        // For memory: bytes per consumer and of all others.
+        bool is_memory_known = false;
         std::vector<std::uint64_t> resident;
         std::uint64_t other_resident = 0;
     };
 
-    // Opens the consumers' accounts and takes their times. `measured` is how long the tick was.
+    // Opens the consumers' accounts, whatever their order, and takes their times. `measured` is how
+    // long the tick was.
     void take(const UsageSample& usage, std::optional<std::chrono::nanoseconds> measured,
               Ledger& ledger);
 
@@ -41,7 +43,8 @@ public:
     [[nodiscard]] const Column& of_zone(const Zone& zone) const;
 
 private:
-    void take_times(const UsageSample& usage, Ledger& ledger);
+    void open_accounts(const UsageSample& usage, Ledger& ledger);
+    void take_times(const UsageSample& usage);
     void take_other(const UsageSample& usage);
     void take_memory(const UsageSample& usage);
     void add_up();

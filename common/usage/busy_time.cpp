@@ -53,7 +53,9 @@ void BusyTime::add_up(std::uint64_t all_ticks, std::string_view stat) {
         return;
     }
     std::vector<std::uint64_t> per_cpu = parse_busy_ticks_per_cpu(stat);
-    for (std::size_t cpu = 0; cpu < std::min(per_cpu.size(), last_per_cpu_.size()); ++cpu) {
+    // The last CPUs may have gone offline: what was seen of them is kept, as of all others.
+    per_cpu.resize(std::max(per_cpu.size(), last_per_cpu_.size()));
+    for (std::size_t cpu = 0; cpu < last_per_cpu_.size(); ++cpu) {
         const std::size_t socket =
             cpu < topology_->socket_of_cpu.size() ? topology_->socket_of_cpu[cpu] : times_.size();
         // A CPU that went offline has no line, and one that comes back goes on where it was.

@@ -167,6 +167,8 @@ TEST_F(FakeHost, HasTheKernelThreadsThatWorkForQemu) {
                                              VmProcess{52, 1002, Component::helper}));
 }
 
+// Up to Linux 6.3 a vhost worker is a kernel thread, and libvirt puts it into the VM's group; since
+// 6.4 it is a thread of QEMU. Found both ways, it would be charged twice.
 TEST_F(FakeHost, CountsAVhostThreadOfTheGroupOnce) {
     mount("", "cgroup2 cgroup2 rw");
     groups_of_qemu("0::/qemu.slice/101.scope\n");
