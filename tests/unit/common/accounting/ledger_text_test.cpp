@@ -20,8 +20,8 @@ using testing::HasSubstr;
 using Wall = std::chrono::system_clock::time_point;
 
 constexpr Wall kNoon{std::chrono::hours(24)};
-const LedgerTextOptions kWhole{{"f00d", "boot-1"}, true, {}};
-const LedgerTextOptions kApart{{"f00d", "boot-1"}, false, "ledger.json.ended-a"};
+const LedgerTextOptions kWhole{"boot-1", true, {}};
+const LedgerTextOptions kApart{"boot-1", false, "ledger.json.ended-a"};
 
 // Two zones; "awake" is listed, "at rest" has ended. All carries are open.
 Ledger example() {
@@ -68,9 +68,10 @@ std::string with(std::string text, const std::string& what, const std::string& i
 }
 
 TEST(LedgerText, HoldsWhoseLedgerItIs) {
-    const LedgerRecord record = decoded(text_of(example()));
-    EXPECT_EQ(record.identity.ledger_id, "f00d");
-    EXPECT_EQ(record.identity.boot_id, "boot-1");
+    const Ledger ledger = example();
+    const LedgerRecord record = decoded(text_of(ledger));
+    EXPECT_EQ(record.id, ledger.id());
+    EXPECT_EQ(record.boot_id, "boot-1");
     EXPECT_TRUE(record.ended_in_order);
     EXPECT_TRUE(record.ended_accounts_in.empty());
     EXPECT_FALSE(decoded(text_of(example(), kApart)).ended_in_order);
@@ -152,8 +153,8 @@ TEST(LedgerText, StillReadsTheFirstFormat) {
         R"("folded_uj":10,"other_uj":20,"idle_uj":5}],)"
         R"("accounts":[{"key":"uuid-1","name":"web","ended_unix_ms":null,"power_uw":7,)"
         R"("zones_uj":{"intel-rapl:0":25}}]})");
-    EXPECT_TRUE(record.identity.ledger_id.empty());
-    EXPECT_TRUE(record.identity.boot_id.empty());
+    EXPECT_EQ(record.id, LedgerId());
+    EXPECT_TRUE(record.boot_id.empty());
     EXPECT_TRUE(record.ended_accounts_in.empty());
     ASSERT_EQ(record.zones.size(), 1U);
     EXPECT_EQ(record.zones[0].total_uj, 60U);
@@ -191,7 +192,7 @@ TEST(LedgerText, RefusesATextThatLacksSomething) {
 TEST(LedgerText, NamesEachLedgerAnew) {
     std::set<std::string> seen;
     for (int i = 0; i < 50; ++i) {
-        const std::string id = make_ledger_id();
+        const std::string id = to_string(Ledger(Residual::idle).id());
         EXPECT_EQ(id.size(), 32U);
         EXPECT_EQ(id.find_first_not_of("0123456789abcdef"), std::string::npos) << id;
         seen.insert(id);
@@ -230,7 +231,7 @@ TEST(LedgerFileInTwo, FollowsNoPathToItsPart) {
     const FakeTree tree;
     tree.file("elsewhere", encode_ended_accounts(example()));
     for (const std::string name : {"../elsewhere", "/etc/passwd", "a/b", "/"}) {
-        const LedgerTextOptions options{{"f00d", "boot-1"}, false, name};
+        const LedgerTextOptions options{"boot-1", false, name};
         const auto record =
             read_ledger_file(tree.file("folder/ledger.json", text_of(example(), options)));
         ASSERT_FALSE(record) << name;
