@@ -49,7 +49,8 @@ protected:
     // One turn, a second later, then one tick of the agent.
     void turn(std::chrono::nanoseconds later = 1s) {
         now_ += later;
-        keeper_.turn(connection_.get(), lister_.list(connection_.get()).value(), now_);
+        ASSERT_TRUE(lister_.reconcile(connection_.get()));
+        keeper_.turn(connection_.get(), lister_.vms(), now_);
         mailbox_->serve([this](const std::string& uuid) -> std::optional<CarriedEnergy> {
             ++asked_[uuid];
             const auto found = ledger_.find(uuid);
