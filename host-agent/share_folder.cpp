@@ -224,7 +224,7 @@ Result<ShareFolder> ShareFolder::open(FileDescriptor folder, std::string where,
     return share;
 }
 
-Result<bool> ShareFolder::write(const ShareRecord& record) {
+Result<bool> ShareFolder::write(const ShareRecord& record, ShareRecordText& text) {
     try {
         for (std::size_t i = 0; i < values_.size() && i < record.zones.size(); ++i) {
             Value& value = values_[i];
@@ -234,7 +234,7 @@ Result<bool> ShareFolder::write(const ShareRecord& record) {
                 value.shown_uj = energy_uj;
             }
         }
-        write_all(snapshot_.get(), encode_share_record(record), where_);
+        write_all(snapshot_.get(), text.with_totals_of(record), where_);
     } catch (const StepFailed& failed) {
         return failed.error;
     }

@@ -22,8 +22,9 @@ public:
     [[nodiscard]] static Result<ShareFolder> open(FileDescriptor folder, std::string where,
                                                   const ShareRecord& record);
 
-    // Writes the values. The record's zones must be those that the folder was opened with.
-    [[nodiscard]] Result<bool> write(const ShareRecord& record);
+    // Writes the values. The record's zones must be those that the folder was opened with, and
+    // those of the text.
+    [[nodiscard]] Result<bool> write(const ShareRecord& record, ShareRecordText& text);
 
 private:
     struct Value {

@@ -86,6 +86,7 @@ void SharePublisher::publish(const SnapshotPtr& measured) {
         }
     }
     ShareRecord record = make_record(snapshot, zones_);
+    ShareRecordText text(record);
     for (const ConsumerAccount& account : snapshot.consumers) {
         const auto share = shares_.find(account.consumer->key);
         if (share == shares_.end()) {
@@ -94,21 +95,22 @@ void SharePublisher::publish(const SnapshotPtr& measured) {
         for (std::size_t zone = 0; zone < zones_.size(); ++zone) {
             record.zones[zone].total_uj = published_energy_uj(zones_[zone], account);
         }
-        publish_one(share->second, record);
+        publish_one(share->second, record, text);
     }
 }
 
-void SharePublisher::publish_one(Share& share, const ShareRecord& record) {
-    const auto published = try_publish(share, record);
+void SharePublisher::publish_one(Share& share, const ShareRecord& record, ShareRecordText& text) {
+    const auto published = try_publish(share, record, text);
     note(share, published ? std::string() : published.error().message());
     if (!published) {
         share.folder.reset(); // look for it anew at the next tick
     }
 }
 
-Result<bool> SharePublisher::try_publish(Share& share, const ShareRecord& record) const {
+Result<bool> SharePublisher::try_publish(Share& share, const ShareRecord& record,
+                                         ShareRecordText& text) const {
     if (share.folder) {
-        return share.folder->write(record);
+        return share.folder->write(record, text);
     }
     auto folder = open_folder(share.vm, record);
     if (!folder) {

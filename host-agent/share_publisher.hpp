@@ -45,8 +45,9 @@ private:
         std::string problem;
     };
 
-    void publish_one(Share& share, const ShareRecord& record);
-    [[nodiscard]] Result<bool> try_publish(Share& share, const ShareRecord& record) const;
+    void publish_one(Share& share, const ShareRecord& record, ShareRecordText& text);
+    [[nodiscard]] Result<bool> try_publish(Share& share, const ShareRecord& record,
+                                           ShareRecordText& text) const;
     [[nodiscard]] Result<ShareFolder> open_folder(const Vm& vm, const ShareRecord& record) const;
     static void note(Share& share, const std::string& problem);
 

@@ -4,11 +4,11 @@
 #include "common/base/text_file.hpp"
 #include "common/energy/powercap.hpp"
 
-#include <boost/crc.hpp>
 #include <fmt/compile.h>
 #include <fmt/format.h>
 
-#include <iterator>
+#include <algorithm>
+#include <charconv>
 #include <stdexcept>
 
 namespace wattvisor {
@@ -30,6 +30,8 @@ std::uint32_t checksum(std::string_view text) {
 std::string trailer(std::uint32_t crc, std::uint64_t sequence) {
     return fmt::format("{}{:08x}\nsequence {:>20}\n", kChecksum, crc, sequence);
 }
+
+constexpr std::size_t kMostDigits = 20; // of 64 bits
 
 constexpr std::size_t kTrailerSize = 6 + 8 + 1 + 9 + 20 + 1;
 
@@ -116,22 +118,50 @@ ShareRecord decode(std::string_view text) {
 
 } // namespace
 
-std::string encode_share_record(const ShareRecord& record) {
-    std::string text;
-    text.reserve(kShareRecordSize);
-    const auto out = std::back_inserter(text);
-    fmt::format_to(
-        out,
-        FMT_COMPILE("{}\nsequence {}\nepoch {}\ninterval_ns {}\ntime_ns {}\nsource {}\nzones {}\n"),
-        kMagic, record.sequence, record.epoch, record.interval.count(), record.time.count(),
-        record.estimated ? "estimated" : "measured", record.zones.size());
+ShareRecordText::ShareRecordText(const ShareRecord& record)
+    : text_(fmt::format(
+          "{}\nsequence {}\nepoch {}\ninterval_ns {}\ntime_ns {}\nsource {}\nzones {}\n", kMagic,
+          record.sequence, record.epoch, record.interval.count(), record.time.count(),
+          record.estimated ? "estimated" : "measured", record.zones.size())) {
+    std::size_t most = text_.size();
     for (const ShareRecord::Entry& entry : record.zones) {
-        fmt::format_to(out, FMT_COMPILE("zone {} {} {} {}\n"), entry.zone.id, entry.zone.name,
-                       entry.zone.max_energy_range_uj, entry.total_uj);
+        std::string line = fmt::format("zone {} {} {} ", entry.zone.id, entry.zone.name,
+                                       entry.zone.max_energy_range_uj);
+        most += line.size() + kMostDigits + 1;
+        if (most > kShareRecordSize - kTrailerSize) {
+            break; // nobody can read it, but nothing is written beyond the page
+        }
+        zones_.push_back(std::move(line));
     }
-    const std::uint32_t crc = checksum(text); // before the padding: it would be looked through
-    text.resize(kShareRecordSize - kTrailerSize, '\n');
-    return text += trailer(crc, record.sequence);
+    // The last newline before the padding is not summed up, so each goes before what follows it.
+    text_.pop_back();
+    head_crc_.process_bytes(text_.data(), text_.size());
+    head_size_ = text_.size();
+    text_.resize(kShareRecordSize - kTrailerSize, '\n');
+    text_ += trailer(0, record.sequence);
+    used_ = head_size_;
+}
+
+std::string_view ShareRecordText::with_totals_of(const ShareRecord& record) {
+    char* const page = text_.data();
+    char* end = page + head_size_;
+    for (std::size_t i = 0; i < zones_.size(); ++i) {
+        *end++ = '\n';
+        end = std::copy(zones_[i].begin(), zones_[i].end(), end);
+        end = std::to_chars(end, end + kMostDigits, record.zones[i].total_uj).ptr;
+    }
+    const auto used = static_cast<std::size_t>(end - page);
+    std::fill(end, page + std::max(used, used_), '\n'); // of a longer one before
+    used_ = used;
+    boost::crc_32_type crc = head_crc_;
+    crc.process_block(page + head_size_, end);
+    fmt::format_to(page + kShareRecordSize - kTrailerSize + kChecksum.size(), FMT_COMPILE("{:08x}"),
+                   crc.checksum());
+    return text_;
+}
+
+std::string encode_share_record(const ShareRecord& record) {
+    return std::string(ShareRecordText(record).with_totals_of(record));
 }
 
 Result<ShareRecord> decode_share_record(std::string_view text, const std::string& where) {

@@ -8,6 +8,8 @@
 #include "common/base/error.hpp"
 #include "common/energy/zone.hpp"
 
+#include <boost/crc.hpp>
+
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -37,6 +39,23 @@ struct ShareRecord {
 
 // Exactly kShareRecordSize bytes. At most kMaxShareZones zones with names of the kernel's kind.
 [[nodiscard]] std::string encode_share_record(const ShareRecord& record);
+
+// The same for records that differ in their totals alone, as those of all VMs in one tick: what
+// they have in common is written and summed up once.
+class ShareRecordText {
+public:
+    explicit ShareRecordText(const ShareRecord& record);
+
+    // The text of such a record. Stands until the next call.
+    [[nodiscard]] std::string_view with_totals_of(const ShareRecord& record);
+
+private:
+    std::string text_;               // the whole page
+    std::vector<std::string> zones_; // their lines up to the total
+    boost::crc_32_type head_crc_;    // of the lines before them
+    std::size_t head_size_ = 0;
+    std::size_t used_ = 0; // without padding
+};
 
 // Anything that is not a whole and unbroken record is an error; torn ones are transient.
 [[nodiscard]] Result<ShareRecord> decode_share_record(std::string_view text,

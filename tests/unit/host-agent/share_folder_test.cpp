@@ -117,6 +117,11 @@ private:
     SharedMemoryFolder folder_;
 };
 
+Result<bool> write(ShareFolder& share, const ShareRecord& record) {
+    ShareRecordText text(record);
+    return share.write(record, text);
+}
+
 TEST(PaddedValue, HasAConstantLengthAndNoLeadingZeros) {
     for (const std::uint64_t value : {std::uint64_t{0}, std::uint64_t{7}, std::uint64_t{89'001},
                                       std::numeric_limits<std::uint64_t>::max()}) {
@@ -167,7 +172,7 @@ TEST_F(Folder, HasFilesOfConstantSize) {
     auto share = open(record_of(1, 0, 20));
     ASSERT_TRUE(share);
     for (const std::uint64_t energy : {std::uint64_t{0}, std::uint64_t{123'456}, kRange}) {
-        ASSERT_TRUE(share->write(record_of(2, energy, 20)));
+        ASSERT_TRUE(write(*share, record_of(2, energy, 20)));
         EXPECT_EQ(status_of(root() / package_ / "energy_uj").st_size, 21);
         EXPECT_EQ(status_of(root() / package_ / "max_energy_range_uj").st_size, 21);
         EXPECT_EQ(status_of(root() / "wattvisor/snapshot").st_size, 4096);
@@ -181,7 +186,7 @@ TEST_F(Folder, IsWrittenInPlace) {
     ASSERT_TRUE(share);
     const auto before = status_of(root() / package_ / "energy_uj").st_ino;
     const auto snapshot_before = status_of(root() / "wattvisor/snapshot").st_ino;
-    ASSERT_TRUE(share->write(record_of(2, 1000, 20)));
+    ASSERT_TRUE(write(*share, record_of(2, 1000, 20)));
     expect_whole(record_of(2, 1000, 20));
     EXPECT_EQ(status_of(root() / package_ / "energy_uj").st_ino, before);
     EXPECT_EQ(status_of(root() / "wattvisor/snapshot").st_ino, snapshot_before);
@@ -216,7 +221,7 @@ TEST_F(Folder, IsTakenOverByTheNextRunOfTheAgent) {
     }
     auto next = open(record_of(7, 70, 80));
     ASSERT_TRUE(next);
-    ASSERT_TRUE(next->write(record_of(8, 90, 95)));
+    ASSERT_TRUE(write(*next, record_of(8, 90, 95)));
     for (std::size_t i = 0; i < files.size(); ++i) {
         EXPECT_EQ(status_of(files[i]).st_ino, before[i]) << files[i];
     }
@@ -291,7 +296,7 @@ protected:
             auto share = open(record_of(1, 10, 20));
             ASSERT_TRUE(share) << share.error().message();
             EXPECT_TRUE(fs::is_regular_file(fs::symlink_status(root() / place)));
-            ASSERT_TRUE(share->write(record_of(2, 30, 40)));
+            ASSERT_TRUE(write(*share, record_of(2, 30, 40)));
             expect_whole(record_of(2, 30, 40));
             EXPECT_EQ(read(root() / "intel-rapl" / package_ / "energy_uj"), padded_value(30));
             EXPECT_EQ(read(root() / "intel-rapl" / package_ / dram_ / "energy_uj"),
@@ -413,7 +418,7 @@ TEST_F(HostileFolder, GoesOnWritingWhereTheGuestTookTheNamesAway) {
     ASSERT_TRUE(share);
     fs::remove_all(root() / package_);
     fs::create_directory_symlink(outside_.path(), root() / package_);
-    EXPECT_TRUE(share->write(record_of(2, 30, 40)));
+    EXPECT_TRUE(write(*share, record_of(2, 30, 40)));
     expect_victim_untouched();
     EXPECT_EQ(read(root() / dram_ / "energy_uj"), padded_value(40));
 }
@@ -463,7 +468,7 @@ TEST_F(Folder, NeverShowsAReaderAnEmptyTornOrDecreasingValue) {
     std::uint64_t energy = 0;
     for (std::uint64_t sequence = 1; sequence <= 20'000; ++sequence) {
         energy += 1 + energy / 1000;
-        ASSERT_TRUE(share->write(record_of(sequence, energy, 0)));
+        ASSERT_TRUE(write(*share, record_of(sequence, energy, 0)));
     }
     while (reads == 0) { // a busy machine may not have let the reader begin
         std::this_thread::yield();

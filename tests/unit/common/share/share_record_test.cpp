@@ -53,6 +53,25 @@ TEST(ShareRecord, BringsBackTheExtremes) {
     EXPECT_EQ(*decode_share_record(encode_share_record(record), ""), record);
 }
 
+// What a longer record left behind would be read as a part of the shorter one.
+TEST(ShareRecord, TextsOfOneTickAreTheSameAsOfEachAlone) {
+    ShareRecordText text(example());
+    for (const std::uint64_t total : {UINT64_MAX, std::uint64_t{0}, std::uint64_t{7'000'000},
+                                      std::uint64_t{1}, UINT64_MAX, std::uint64_t{12}}) {
+        const ShareRecord record = example(41, total);
+        EXPECT_EQ(text.with_totals_of(record), encode_share_record(record)) << total;
+        EXPECT_EQ(decode_share_record(text.with_totals_of(record), "").value(), record) << total;
+    }
+}
+
+TEST(ShareRecord, ThatDoesNotFitIsNoRecordAndStaysInItsPage) {
+    ShareRecord record = example();
+    record.zones.assign(200, entry("intel-rapl:0", "package-0", ZoneKind::package, 0, UINT64_MAX));
+    const std::string text = encode_share_record(record);
+    EXPECT_EQ(text.size(), kShareRecordSize);
+    EXPECT_THAT(problem_of(text), testing::Ne("none"));
+}
+
 TEST(ShareRecord, IsAlwaysOnePage) {
     EXPECT_EQ(kShareRecordSize, 4096U);
     EXPECT_EQ(encode_share_record(ShareRecord{}).size(), kShareRecordSize);
