@@ -58,7 +58,7 @@ public:
 
 private:
     void restart(bool splits_file) {
-        const LedgerTextOptions options{{"id", "boot"}, false, splits_file ? "ended" : ""};
+        const LedgerTextOptions options{"boot", false, splits_file ? "ended" : ""};
         auto record = decode_ledger(encode_ledger(ledger(), *last_, options), "ledger");
         require(record.has_value(), record ? "" : record.error().message());
         if (splits_file) {
