@@ -13,6 +13,7 @@
 #     instructions  instructions per tick and scrape against their bounds, counted by callgrind
 #
 #   ./test.sh bench [option...]    measures, asserts nothing: CPU, memory, peers; needs root; --help tells the options
+#   ./test.sh accuracy [option...] measures known loads against their truth; --help tells the options
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -149,7 +150,7 @@ part_e2e() {
     echo "virtiofsd: libvirt's own${WATTVISOR_VIRTIOFSD:+, and $WATTVISOR_VIRTIOFSD}"
     build release wattvisor-host wattvisor-guest wattvisor-hook wattvisor-simulated-host wattvisor-carry-driver &&
         run_unittest tests.e2e.test_energy tests.e2e.test_failures tests.e2e.test_shares tests.e2e.test_prometheus \
-            tests.e2e.test_command_line tests.e2e.test_migration tests.e2e.test_demo
+            tests.e2e.test_command_line tests.e2e.test_migration tests.e2e.test_accuracy tests.e2e.test_demo
 }
 
 part_instructions() {
@@ -165,21 +166,28 @@ run_bench() {
     python_module tests.bench "$@"
 }
 
+# As bench; fails where a row is out of its bound.
+run_accuracy() {
+    setup_build_packages && setup_e2e_packages || exit 1
+    build release wattvisor-accuracy wattvisor-host wattvisor-guest wattvisor-hook wattvisor-simulated-host || exit 1
+    python_module tests.accuracy "$@"
+}
+
 python_module() {
     PYTHONDONTWRITEBYTECODE=1 python3 -m "$@"
 }
 
 main() {
     local part known
-    if [[ ${1:-} == bench ]]; then
+    if [[ ${1:-} == bench || ${1:-} == accuracy ]]; then
         source tests/lab/setup.sh
-        run_bench "${@:2}"
+        "run_$1" "${@:2}"
         return
     fi
     for part in "$@"; do
         case $part in
             -h | --help)
-                sed -n '3,16s/^# \{0,1\}//p' "$0"
+                sed -n '3,17s/^# \{0,1\}//p' "$0"
                 exit 0
                 ;;
         esac
