@@ -33,7 +33,7 @@ std::size_t turn_of(const std::string& uuid) {
 
 Result<bool> DomainLister::reconcile(virConnectPtr connection) {
     ++round_;
-    const auto is_due = is_list_due(connection);
+    auto is_due = is_list_due(connection);
     if (!is_due) {
         return is_due;
     }
