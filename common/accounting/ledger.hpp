@@ -43,7 +43,7 @@ struct ZoneTotals {
     std::optional<std::uint64_t> floor_uw{}; // the least power seen, for the policy `static`
 };
 
-struct Account { // NOLINT(bugprone-exception-escape): small vectors of numbers do not throw
+struct Account {
     std::uint64_t id = 0;
     ConsumerPtr consumer;
     bool listed = false;                 // there at the last tick

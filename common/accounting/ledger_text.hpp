@@ -26,7 +26,7 @@ struct LedgerRecord {
     bool ended_in_order = false;   // the last thing that its agent wrote before it ended
     std::vector<ZoneTotals> zones; // ended consumers' totals are in the accounts
     std::string ended_accounts_in; // the file of the other accounts; empty where all are here
-    struct Row { // NOLINT(bugprone-exception-escape): as Account
+    struct Row {
         Account account;
         std::optional<std::uint64_t> power_uw;
     };
