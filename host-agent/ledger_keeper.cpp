@@ -122,7 +122,7 @@ Result<bool> LedgerKeeper::write_ended() {
         return true;
     }
     is_second_file_ = !is_second_file_;
-    const auto written = write_ledger_file(ended_file(), encode_ended_accounts(meter_.ledger()));
+    auto written = write_ledger_file(ended_file(), encode_ended_accounts(meter_.ledger()));
     if (written) {
         ended_version_ = version;
     } else {
@@ -132,7 +132,7 @@ Result<bool> LedgerKeeper::write_ended() {
 }
 
 Result<bool> LedgerKeeper::write_current(const Snapshot& snapshot) {
-    if (const auto written = write_ended(); !written) {
+    if (auto written = write_ended(); !written) {
         return written;
     }
     return write_ledger_file(settings_.file,

@@ -98,7 +98,7 @@ Result<bool> write_ledger_file(const std::filesystem::path& path, std::string_vi
     if (!fd) {
         return write_failure(fresh);
     }
-    if (const auto written = write_all(fd.get(), text, fresh); !written) {
+    if (auto written = write_all(fd.get(), text, fresh); !written) {
         return written;
     }
     if (durability == Durability::power_loss && ::fsync(fd.get()) != 0) {
