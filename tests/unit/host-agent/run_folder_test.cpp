@@ -83,8 +83,9 @@ TEST_F(RunFolder, IsFreeAgainWhenItsAgentWasKilled) {
     const pid_t other = ::fork();
     if (other == 0) {
         const FileDescriptor lock = lock_run_folder(folder);
-        static_cast<void>(::write(ready[1], "x", 1));
-        ::pause();
+        if (::write(ready[1], "x", 1) == 1) {
+            ::pause();
+        }
         ::_exit(0);
     }
     char c = 0;
