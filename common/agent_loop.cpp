@@ -38,6 +38,7 @@ void AgentLoop::stop() {
 void AgentLoop::tick(const TickTime& time) {
     const SnapshotPtr snapshot = meter_.tick(time, energy_, consumers_);
     log_changes(*snapshot);
+    surroundings_.read(time.monotonic);
     for (Sink* sink : sinks_) {
         hand_over(*sink, snapshot);
     }

@@ -5,6 +5,7 @@
 
 #include "common/accounting/meter.hpp"
 #include "common/export/sink.hpp"
+#include "common/machine/surroundings.hpp"
 #include "common/sampler.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -26,6 +27,9 @@ public:
     // In the order in which they are called. The sink outlives the loop.
     void add_sink(Sink& sink) { sinks_.push_back(&sink); }
 
+    // Read at each tick before the sinks are called.
+    [[nodiscard]] const Surroundings& surroundings() const { return surroundings_; }
+
     // Returns when a signal came or stop() was called.
     void run();
     void stop();
@@ -43,6 +47,7 @@ private:
     EnergySource& energy_;
     ConsumerSource& consumers_;
     Sampler sampler_;
+    Surroundings surroundings_;
     std::vector<Sink*> sinks_;
     bool was_up_ = false;
     std::string logged_problem_;

@@ -3,15 +3,13 @@
 
 #include "common/agent_loop.hpp"
 #include "common/energy/powercap.hpp"
-#include "common/export/prometheus_sink.hpp"
-#include "common/export/stdout_sink.hpp"
+#include "common/export/exporter.hpp"
 #include "common/usage/open_cpu_time.hpp"
 #include "common/usage/process_usage.hpp"
 #include "guest-agent/share_source.hpp"
 
 #include <spdlog/spdlog.h>
 
-#include <cstdio>
 #include <memory>
 
 namespace wattvisor::guest {
@@ -57,14 +55,8 @@ void run_agent(const GlobalOptions& global, const ExporterOptions& exporter,
     Meter meter({make_epoch(), interval, {}, {}}, Ledger(residual));
     AgentLoop loop(io, meter, *energy, processes, interval);
 
-    std::unique_ptr<Sink> sink;
-    if (const auto* terminal = std::get_if<StdoutOptions>(&exporter)) {
-        sink = std::make_unique<StdoutSink>(*terminal, !global.no_header, stdout,
-                                            [&loop] { loop.stop(); });
-    } else {
-        sink = std::make_unique<PrometheusSink>(io, std::get<PrometheusOptions>(exporter),
-                                                ExtraMetrics());
-    }
+    const auto sink =
+        make_exporter(exporter, {io, loop.surroundings(), {}, [&loop] { loop.stop(); }});
     loop.add_sink(*sink);
     loop.run();
 }

@@ -4,12 +4,9 @@
 #pragma once
 
 #include "common/cli/cli_options.hpp"
-
-#include <variant>
+#include "common/cli/exporter_options.hpp"
 
 namespace wattvisor::guest {
-
-using ExporterOptions = std::variant<StdoutOptions, PrometheusOptions>;
 
 // Runs until a signal, or until the exporter's time is over. `powercap_path` is the value of
 // SCAPHANDRE_POWERCAP_PATH, null when unset. Throws StartError.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/agent_loop.hpp"
 #include "common/cli/cli_options.hpp"
+#include "common/cli/exporter_commands.hpp"
 #include "common/cli/logging.hpp"
 #include "guest-agent/agent.hpp"
 
@@ -16,15 +17,12 @@ using namespace wattvisor;
 
 int run(int argc, const char* const* argv) {
     GlobalOptions global;
-    StdoutOptions terminal;
-    PrometheusOptions prometheus;
 
     CLI::App app("The power meter inside a virtual machine: splits the energy that the host agent "
                  "publishes to this VM among its processes.",
                  "wattvisor-guest");
     add_global_options(app, global, Agent::guest);
-    const CLI::App* to_terminal = add_stdout_command(app, terminal);
-    add_prometheus_command(app, prometheus);
+    const ExporterCommands exporters(app);
     app.require_subcommand(0, 1); // that one is there is checked while parsing
     if (const auto exit_code = parse_command_line(app, argc, argv, std::cout, std::cerr)) {
         return *exit_code;
@@ -35,8 +33,8 @@ int run(int argc, const char* const* argv) {
         spdlog::info("{}", notice);
     }
     raise_open_file_limit();
-    const guest::ExporterOptions exporter =
-        to_terminal->parsed() ? guest::ExporterOptions(terminal) : prometheus;
+    ExporterOptions exporter = exporters.chosen().value();
+    apply_global_options(global, exporter);
     guest::run_agent(global, exporter, std::getenv("SCAPHANDRE_POWERCAP_PATH"));
     return kExitOk;
 }

@@ -4,8 +4,7 @@
 #include "common/agent_loop.hpp"
 #include "common/cli/safe_text.hpp"
 #include "common/energy/powercap.hpp"
-#include "common/export/prometheus_sink.hpp"
-#include "common/export/stdout_sink.hpp"
+#include "common/export/exporter.hpp"
 #include "common/usage/open_cpu_time.hpp"
 #include "host-agent/energy_carrier.hpp"
 #include "host-agent/host_metrics.hpp"
@@ -22,7 +21,6 @@
 #include <boost/system/error_code.hpp>
 #include <spdlog/spdlog.h>
 
-#include <cstdio>
 #include <cstdlib>
 #include <memory>
 
@@ -183,16 +181,15 @@ void run_agent(const AgentPlan& plan) {
     if (plan.publishes) {
         tidying.emplace(io, config, vms, watcher);
     }
+    const ExporterWorld world{io, loop.surroundings(),
+                              [&vms, &watcher](MetricSink& sink) {
+                                  write_host_metrics(vms.list, watcher.last_answer(),
+                                                     vms.share_status(), sink);
+                              },
+                              [&loop] { loop.stop(); }};
     std::vector<std::unique_ptr<Sink>> exporters;
-    for (const ExporterSettings& exporter : config.exporters) {
-        exporters.push_back(std::make_unique<PrometheusSink>(
-            io, std::get<PrometheusOptions>(exporter), [&vms, &watcher](MetricSink& sink) {
-                write_host_metrics(vms.list, watcher.last_answer(), vms.share_status(), sink);
-            }));
-    }
-    if (plan.terminal) {
-        exporters.push_back(std::make_unique<StdoutSink>(*plan.terminal, plan.with_header, stdout,
-                                                         [&loop] { loop.stop(); }));
+    for (const ExporterOptions& exporter : config.exporters) {
+        exporters.push_back(make_exporter(exporter, world));
     }
     for (const auto& exporter : exporters) {
         loop.add_sink(*exporter);

@@ -3,21 +3,16 @@
 // and the exporters. Two threads: this one runs everything, the watcher's one talks to libvirt.
 #pragma once
 
-#include "common/cli/cli_options.hpp"
 #include "host-agent/config.hpp"
-
-#include <optional>
 
 namespace wattvisor::host {
 
 struct AgentPlan {
     HostConfig config;
-    bool publishes = false;                // writes shares and the ledger
-    std::optional<StdoutOptions> terminal; // prints reports
-    bool with_header = true;
+    bool publishes = false; // writes shares and the ledger
 };
 
-// Runs until a signal, or until the terminal's time is over. Throws StartError.
+// Runs until a signal, or until the time of an exporter is over. Throws StartError.
 void run_agent(const AgentPlan& plan);
 
 } // namespace wattvisor::host

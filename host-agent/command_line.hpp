@@ -44,8 +44,6 @@ struct EnrollArguments {
 struct HostCommandLine {
     GlobalOptions global;
     HostOptions host;
-    StdoutOptions terminal;
-    PrometheusOptions prometheus;
     RunOptions run;
     VmsOptions vms;
     EnrollArguments enroll;

@@ -90,7 +90,7 @@ EnrollOptions enroll_options(const HostCommandLine& line) {
 } // namespace
 
 int run_qemu(const HostCommandLine& line) {
-    run_agent({default_config(line), true, std::nullopt, false});
+    run_agent({default_config(line), true});
     return kExitOk;
 }
 
@@ -100,21 +100,17 @@ int run_daemon(const HostCommandLine& line) {
         std::cout << line.run.config.string() << ": the configuration is good\n";
         return kExitOk;
     }
-    run_agent({config, true, std::nullopt, false});
+    run_agent({config, true});
     return kExitOk;
 }
 
-int run_prometheus(const HostCommandLine& line) {
+int run_exporter(const HostCommandLine& line, const ExporterOptions& exporter) {
     HostConfig config = default_config(line);
-    config.exporters = {line.prometheus};
-    run_agent({config, false, std::nullopt, false});
-    return kExitOk;
-}
-
-int run_stdout(const HostCommandLine& line) {
-    HostConfig config = default_config(line);
-    config.interval = line.terminal.interval();
-    run_agent({config, false, line.terminal, !line.global.no_header});
+    if (const auto* terminal = std::get_if<StdoutOptions>(&exporter)) {
+        config.interval = terminal->interval();
+    }
+    config.exporters = {exporter};
+    run_agent({config, false});
     return kExitOk;
 }
 

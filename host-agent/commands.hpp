@@ -9,8 +9,7 @@ namespace wattvisor::host {
 
 int run_qemu(const HostCommandLine& line);
 int run_daemon(const HostCommandLine& line);
-int run_prometheus(const HostCommandLine& line);
-int run_stdout(const HostCommandLine& line);
+int run_exporter(const HostCommandLine& line, const ExporterOptions& exporter);
 int show_vms(const HostCommandLine& line);
 int enroll_vms(const HostCommandLine& line);
 int unenroll_vms(const HostCommandLine& line);

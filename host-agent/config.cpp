@@ -128,7 +128,7 @@ PrometheusOptions read_prometheus(YamlSection& section) {
     return settings;
 }
 
-void read_exporters(YamlSection& root, std::vector<ExporterSettings>& exporters) {
+void read_exporters(YamlSection& root, std::vector<ExporterOptions>& exporters) {
     std::vector<std::pair<std::string, std::uint16_t>> taken;
     for (YamlSection& section : root.list("exporters")) {
         auto type = ExporterType::prometheus;

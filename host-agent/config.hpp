@@ -6,8 +6,9 @@
 #pragma once
 
 #include "common/accounting/policy.hpp"
-#include "common/cli/cli_options.hpp"
+#include "common/cli/exporter_options.hpp"
 #include "common/config/yaml_reader.hpp"
+#include "common/usage/cpu_time_choice.hpp"
 #include "host-agent/ledger_keeper.hpp"
 #include "host-agent/published_zones.hpp"
 #include "virtiofs/share_paths.hpp"
@@ -17,7 +18,6 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 namespace wattvisor::host {
@@ -40,9 +40,6 @@ struct Roots {
     friend bool operator==(const Roots&, const Roots&) = default;
 };
 
-// One alternative per type of exporter; the same options as on the command line.
-using ExporterSettings = std::variant<PrometheusOptions>;
-
 struct HostConfig {
     std::chrono::nanoseconds interval = std::chrono::seconds(1);
     PolicySettings policy;
@@ -53,7 +50,7 @@ struct HostConfig {
     ShareLayout share_layout = ShareLayout::merged;
     LedgerSettings ledger;
     // None unless the file asks for one: a port is opened only where somebody wrote so.
-    std::vector<ExporterSettings> exporters;
+    std::vector<ExporterOptions> exporters;
 };
 
 struct HostConfigReading {

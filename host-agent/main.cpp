@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/agent_loop.hpp"
-#include "common/cli/cli_options.hpp"
+#include "common/cli/exporter_commands.hpp"
 #include "common/cli/logging.hpp"
 #include "host-agent/commands.hpp"
 
@@ -24,8 +24,7 @@ int run(int argc, const char* const* argv) {
     add_host_options(app, line);
     add_qemu_command(app);
     add_run_command(app, line.run);
-    add_stdout_command(app, line.terminal);
-    add_prometheus_command(app, line.prometheus);
+    const ExporterCommands exporters(app);
     add_vms_command(app, line.vms);
     add_enroll_commands(app, line.enroll);
     app.require_subcommand(0, 1); // that one is there is checked while parsing
@@ -38,14 +37,13 @@ int run(int argc, const char* const* argv) {
         spdlog::info("{}", notice);
     }
     raise_open_file_limit();
+    if (auto exporter = exporters.chosen()) {
+        apply_global_options(line.global, *exporter);
+        return run_exporter(line, *exporter);
+    }
     const std::map<std::string, int (*)(const HostCommandLine&)> commands{
-        {"qemu", run_qemu},
-        {"run", run_daemon},
-        {"stdout", run_stdout},
-        {"vms", show_vms},
-        {"enroll", enroll_vms},
-        {"unenroll", unenroll_vms},
-        {"prometheus", run_prometheus},
+        {"qemu", run_qemu},     {"run", run_daemon},        {"vms", show_vms},
+        {"enroll", enroll_vms}, {"unenroll", unenroll_vms},
     };
     return commands.at(app.get_subcommands().front()->get_name())(line);
 }

@@ -2,6 +2,7 @@
 #include "common/cli/cli_options.hpp"
 
 #include "common/cli/duration.hpp"
+#include "common/cli/option_values.hpp"
 
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
@@ -17,69 +18,6 @@ namespace wattvisor {
 namespace {
 
 using std::chrono::nanoseconds;
-
-// Below, the counters themselves are too coarse: RAPL renews them once in a millisecond.
-constexpr nanoseconds kShortestInterval = std::chrono::milliseconds(10);
-constexpr nanoseconds kLongestInterval = std::chrono::hours(1);
-
-nanoseconds duration_value(const std::string& option, std::string_view text) {
-    const auto duration = parse_duration(text);
-    if (!duration) {
-        throw CLI::ValidationError(option, duration.error().message());
-    }
-    return *duration;
-}
-
-nanoseconds interval_value(const std::string& option, const std::string& text) {
-    const nanoseconds duration = duration_value(option, text);
-    if (duration < kShortestInterval || duration > kLongestInterval) {
-        throw CLI::ValidationError(option, '"' + text + "\" is out of range. Type " +
-                                               format_duration(kShortestInterval) + " to " +
-                                               format_duration(kLongestInterval) + ", e.g. 1s");
-    }
-    return duration;
-}
-
-// Scaphandre's versions disagree on whether 0 or a negative number means forever: both do here.
-std::optional<nanoseconds> timeout_value(const std::string& text) {
-    const bool negative = text.starts_with('-');
-    const nanoseconds timeout =
-        duration_value("--timeout", std::string_view(text).substr(negative ? 1 : 0));
-    if (negative || timeout == nanoseconds::zero()) {
-        return std::nullopt;
-    }
-    return timeout;
-}
-
-std::uint64_t number_value(const std::string& option, const std::string& text, std::uint64_t low,
-                           std::uint64_t high) {
-    std::uint64_t value = 0;
-    if (!CLI::detail::lexical_cast(text, value) || text.starts_with('-') || value < low ||
-        value > high) {
-        throw CLI::ValidationError(option, '"' + text + "\" is not a number from " +
-                                               std::to_string(low) + " to " + std::to_string(high));
-    }
-    return value;
-}
-
-std::string suffix_value(std::string text) {
-    constexpr std::string_view kAllowed =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/";
-    text.erase(0, text.find_first_not_of('/'));
-    if (text.empty() || text.find_first_not_of(kAllowed) != std::string::npos) {
-        throw CLI::ValidationError("--suffix", "not the path of a page. Type letters, digits and "
-                                               "any of - . _ ~ /, e.g. --suffix metrics");
-    }
-    return text;
-}
-
-CLI::Option* add_text(CLI::App& app, const std::string& names,
-                      const std::function<void(const std::string&)>& take, const std::string& help,
-                      const std::string& type, const std::string& standard) {
-    return app.add_option_function<std::string>(names, take, help)
-        ->type_name(type)
-        ->default_str(standard);
-}
 
 void check_sensor(const std::string& name) {
     if (name != "powercap_rapl") {
@@ -143,23 +81,10 @@ void add_ignored_buffers(CLI::App& app, GlobalOptions& options) {
     }
 }
 
-std::string command_name(const CLI::App& app) {
-    const CLI::App* parent = app.get_parent();
-    return parent == nullptr ? app.get_name() : command_name(*parent) + ' ' + app.get_name();
-}
-
 // The command that was typed, subcommands included, to tell where to ask for help.
 const CLI::App& innermost(const CLI::App& app) {
     const auto subcommands = app.get_subcommands();
     return subcommands.empty() ? app : innermost(*subcommands.back());
-}
-
-std::string examples(const CLI::App& command, std::initializer_list<std::string_view> arguments) {
-    std::string text = "Examples:";
-    for (const std::string_view line : arguments) {
-        text += "\n  " + command_name(command) + std::string(line);
-    }
-    return text;
 }
 
 std::string commands_of(const CLI::App& app) {
@@ -205,65 +130,6 @@ void add_global_options(CLI::App& app, GlobalOptions& options, Agent agent) {
         "auto|clock|bpf", "auto");
     add_roots(app, options);
     add_ignored_buffers(app, options);
-}
-
-CLI::App* add_stdout_command(CLI::App& app, StdoutOptions& options) {
-    CLI::App* command = app.add_subcommand("stdout", "Prints power on the terminal");
-    command->fallthrough();
-    add_text(
-        *command, "-t,--timeout",
-        [&options](const std::string& text) { options.timeout = timeout_value(text); },
-        "How long to measure; 0 or a negative number: until Ctrl-C", "SECONDS", "10");
-    add_text(
-        *command, "-s,--step",
-        [&options](const std::string& text) { options.step = interval_value("--step", text); },
-        "Time between two reports", "SECONDS", "2");
-    add_text(
-        *command, "-p,--process,--processes",
-        [&options](const std::string& text) {
-            options.processes = static_cast<unsigned>(number_value("--processes", text, 0, 10'000));
-        },
-        "How many of the biggest consumers to show", "N", std::to_string(options.processes));
-    command->add_flag("-q,--qemu", options.qemu,
-                      "Show the name of the virtual machine beside its QEMU process");
-    command->footer(examples(*command, {" -t 60 -s 5     one minute, a report each 5 seconds",
-                                        " -t 0 -p 10     the 10 biggest, until Ctrl-C"}));
-    return command;
-}
-
-CLI::App* add_prometheus_command(CLI::App& app, PrometheusOptions& options) {
-    CLI::App* command = app.add_subcommand("prometheus", "Offers metrics on a web page that "
-                                                         "Prometheus reads");
-    command->fallthrough();
-    command
-        ->add_option("-a,--address", options.address,
-                     "IPv6 or IPv4 address to listen on; :: is all of both kinds")
-        ->capture_default_str();
-    add_text(
-        *command, "-p,--port",
-        [&options](const std::string& text) {
-            options.port = static_cast<std::uint16_t>(
-                number_value("--port", text, 0, std::numeric_limits<std::uint16_t>::max()));
-        },
-        "TCP port to listen on; 0 takes a free one and logs it", "PORT",
-        std::to_string(options.port));
-    add_text(
-        *command, "-s,--suffix",
-        [&options](const std::string& text) { options.suffix = suffix_value(text); },
-        "Path of the page", "PATH", options.suffix);
-    command->add_flag("-q,--qemu", options.qemu,
-                      "Add the label vmname to the processes of virtual machines");
-    add_text(
-        *command, "--cmdline-limit",
-        [&options](const std::string& text) {
-            options.cmdline_limit = number_value("--cmdline-limit", text, 0, 1U << 20U);
-        },
-        "Longest label cmdline in bytes; 0 leaves the label out", "BYTES",
-        std::to_string(options.cmdline_limit));
-    command->footer(
-        examples(*command, {"                     then open http://localhost:8080/metrics",
-                            " -a 127.0.0.1 -p 9101 only for programs on this machine"}));
-    return command;
 }
 
 std::filesystem::path powercap_folder(const GlobalOptions& options,

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The command line that both agents have in common: global options, and the options of each
-// exporter's subcommand. Spellings of all Scaphandre versions are taken where they do not clash.
-// Called by main only, before anything runs. The option structs are filled while CLI11 parses, so
-// they must outlive the CLI::App; nothing here reads a file or logs.
+// The global options that both agents have in common; exporter_commands.hpp has those of each
+// exporter. Called by main only, before anything runs. The options are filled while CLI11 parses,
+// so they must outlive the CLI::App; nothing here reads a file or logs.
 #pragma once
 
 #include "common/base/error.hpp"
@@ -11,8 +10,6 @@
 #include <CLI/App.hpp>
 
 #include <chrono>
-#include <cstddef>
-#include <cstdint>
 #include <filesystem>
 #include <iosfwd>
 #include <optional>
@@ -36,32 +33,7 @@ struct GlobalOptions {
     std::vector<std::string> notices; // sentences for the log: options taken but without effect
 };
 
-struct StdoutOptions {
-    std::optional<std::chrono::nanoseconds> timeout = std::chrono::seconds(10); // absent: forever
-    std::chrono::nanoseconds step = std::chrono::seconds(2);
-    unsigned processes = 5;
-    bool qemu = false;
-
-    // How often to measure: a time that is shorter than a step still gets one report.
-    [[nodiscard]] std::chrono::nanoseconds interval() const {
-        return timeout && *timeout < step ? *timeout : step;
-    }
-};
-
-struct PrometheusOptions {
-    std::string address = "::";
-    std::uint16_t port = 8080;
-    std::string suffix = "metrics"; // without the slash in front
-    bool qemu = false;
-    std::size_t cmdline_limit = 4096; // bytes of the cmdline label; 0 leaves the label out
-};
-
 void add_global_options(CLI::App& app, GlobalOptions& options, Agent agent);
-
-// These add a subcommand, with its help and an example, and return it. Global options are taken
-// behind the subcommand's name too, where a letter does not mean something else there.
-CLI::App* add_stdout_command(CLI::App& app, StdoutOptions& options);
-CLI::App* add_prometheus_command(CLI::App& app, PrometheusOptions& options);
 
 // The folder of counters to read: --powercap; else with --vm the value of the environment variable
 // SCAPHANDRE_POWERCAP_PATH (null or empty when unset), else /var/scaphandre; else

@@ -7,7 +7,7 @@
 
 #include "common/accounting/snapshot.hpp"
 #include "common/export/metric_sink.hpp"
-#include "common/export/self_stats.hpp"
+#include "common/machine/self_stats.hpp"
 
 #include <chrono>
 #include <cstddef>

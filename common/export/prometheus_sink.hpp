@@ -3,11 +3,9 @@
 // so any number of scrapers see the same numbers. Asio thread only.
 #pragma once
 
-#include "common/cli/cli_options.hpp"
+#include "common/cli/exporter_options.hpp"
 #include "common/export/http_server.hpp"
-#include "common/export/metrics.hpp"
-#include "common/export/prometheus_text.hpp"
-#include "common/export/self_stats.hpp"
+#include "common/export/metric_page.hpp"
 #include "common/export/sink.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -18,19 +16,15 @@ class PrometheusSink final : public Sink {
 public:
     // `extra` writes the families that only this agent has. Binds the port, or throws StartError.
     PrometheusSink(boost::asio::io_context& io, const PrometheusOptions& options,
-                   ExtraMetrics extra);
+                   const Surroundings& surroundings, ExtraMetrics extra);
 
     void publish(const SnapshotPtr& snapshot) override;
 
 private:
-    [[nodiscard]] std::string render() const;
+    [[nodiscard]] std::string render();
 
-    MetricOptions options_;
-    ExtraMetrics extra_;
-    SnapshotPtr newest_;
-    std::chrono::steady_clock::time_point measured_at_{};
-    SelfStatsReader self_reader_;
-    SelfStats self_;
+    MetricPage page_;
+    std::size_t last_size_ = 0; // of the page: the next one is about as large
     HttpServer server_;
 };
 

@@ -154,14 +154,11 @@ std::string render_prometheus(std::span<const Family> families) {
 }
 
 std::string render_prometheus(const Snapshot& snapshot, const MetricOptions& options,
-                              const SelfStats& self, const ExtraMetrics& extra) {
+                              const SelfStats& self) {
     std::string out;
     out.reserve(page_size(snapshot, options));
     PrometheusText sink(out);
     write_metrics(snapshot, options, self, sink);
-    if (extra) {
-        extra(sink);
-    }
     return out;
 }
 

@@ -9,7 +9,6 @@
 #include "common/export/metric_sink.hpp"
 #include "common/export/metrics.hpp"
 
-#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -38,11 +37,8 @@ private:
 
 [[nodiscard]] std::string render_prometheus(std::span<const Family> families);
 
-// Families that only one of the agents has, written behind all others.
-using ExtraMetrics = std::function<void(MetricSink&)>;
-
 // A whole page, straight from the snapshot: no families are built in between.
 [[nodiscard]] std::string render_prometheus(const Snapshot& snapshot, const MetricOptions& options,
-                                            const SelfStats& self, const ExtraMetrics& extra = {});
+                                            const SelfStats& self);
 
 } // namespace wattvisor

@@ -9,13 +9,12 @@
 
 namespace wattvisor {
 
-StdoutSink::StdoutSink(const StdoutOptions& options, bool with_header, std::FILE* out,
-                       std::function<void()> stop)
+StdoutSink::StdoutSink(const StdoutOptions& options, std::FILE* out, std::function<void()> stop)
     : options_(options), out_(out), stop_(std::move(stop)) {
     report_.consumers = options.processes;
     report_.qemu = options.qemu;
     report_.colour = ::isatty(::fileno(out)) == 1;
-    if (with_header) {
+    if (options.with_header) {
         print(stdout_header(options.interval(), report_.colour));
     }
 }

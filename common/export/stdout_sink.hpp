@@ -3,7 +3,7 @@
 // loop when the time is over or nobody reads any more. Asio thread only.
 #pragma once
 
-#include "common/cli/cli_options.hpp"
+#include "common/cli/exporter_options.hpp"
 #include "common/export/sink.hpp"
 #include "common/export/stdout_report.hpp"
 
@@ -16,8 +16,7 @@ namespace wattvisor {
 class StdoutSink final : public Sink {
 public:
     // `stop` ends the loop.
-    StdoutSink(const StdoutOptions& options, bool with_header, std::FILE* out,
-               std::function<void()> stop);
+    StdoutSink(const StdoutOptions& options, std::FILE* out, std::function<void()> stop);
 
     void publish(const SnapshotPtr& snapshot) override;
 

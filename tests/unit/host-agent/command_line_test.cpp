@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "common/cli/exporter_commands.hpp"
 #include "host-agent/command_line.hpp"
 
 #include <gmock/gmock.h>
@@ -21,8 +22,7 @@ struct Parsed {
         add_host_options(app, line);
         add_qemu_command(app);
         add_run_command(app, line.run);
-        add_stdout_command(app, line.terminal);
-        add_prometheus_command(app, line.prometheus);
+        exporters.emplace(app);
         add_vms_command(app, line.vms);
         add_enroll_commands(app, line.enroll);
         app.require_subcommand(0, 1);
@@ -42,6 +42,7 @@ struct Parsed {
     }
 
     HostCommandLine line;
+    std::optional<ExporterCommands> exporters;
     CLI::App app{"Measures VMs", "wattvisor-host"};
     std::optional<int> exit_code;
     std::string out;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/cli/cli_options.hpp"
+#include "common/cli/exporter_commands.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

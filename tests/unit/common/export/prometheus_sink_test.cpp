@@ -35,7 +35,7 @@ PrometheusOptions on_a_free_port() {
 class PrometheusExporter : public testing::Test {
 protected:
     void start(const PrometheusOptions& options = on_a_free_port(), ExtraMetrics extra = {}) {
-        sink.emplace(io, options, std::move(extra));
+        sink.emplace(io, options, surroundings, std::move(extra));
         const std::string said = log.text();
         const std::string before = "metrics are served on http://127.0.0.1:";
         ASSERT_THAT(said, HasSubstr(before));
@@ -64,6 +64,7 @@ protected:
         return answer.get();
     }
     void publish(const Snapshot& snapshot) {
+        surroundings.read(1s);
         sink->publish(std::make_shared<const Snapshot>(snapshot));
     }
     static double value_of(const std::string& page, const std::string& metric) {
@@ -73,6 +74,7 @@ protected:
 
     test::LogCapture log;
     asio::io_context io{1};
+    Surroundings surroundings;
     std::optional<PrometheusSink> sink;
     std::uint16_t port = 0;
 };
@@ -176,7 +178,7 @@ TEST_F(PrometheusExporter, DoesNotStartOnAPortThatIsTaken) {
     start();
     PrometheusOptions same = on_a_free_port();
     same.port = port;
-    EXPECT_THROW(PrometheusSink(io, same, {}), StartError);
+    EXPECT_THROW(PrometheusSink(io, same, surroundings, {}), StartError);
 }
 
 } // namespace

@@ -115,14 +115,6 @@ TEST(PrometheusText, ReplacesBytesThatAreNoText) {
     EXPECT_EQ(with_label("Grüße 😀"), series_with("Grüße 😀"));
 }
 
-TEST(PrometheusText, AppendsWhatAnAgentAdds) {
-    const std::string text = render_prometheus(test::host_snapshot(), {}, {}, [](MetricSink& sink) {
-        sink.single("wattvisor_libvirt_up", "1 while libvirt answers", MetricType::gauge,
-                    MetricValue::flag(true));
-    });
-    EXPECT_TRUE(text.ends_with("# TYPE wattvisor_libvirt_up gauge\nwattvisor_libvirt_up 1\n"));
-}
-
 TEST(PrometheusText, IsTheSameFromASnapshotAndFromFamilies) {
     const auto families = build_families(test::host_snapshot(), every_option(), self_stats());
     EXPECT_EQ(render_prometheus(families),

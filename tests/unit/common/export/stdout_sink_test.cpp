@@ -30,7 +30,7 @@ std::size_t count_in(const std::string& text, const std::string& part) {
 class Terminal {
 public:
     explicit Terminal(const StdoutOptions& options, bool with_header = false)
-        : out_(std::tmpfile()), sink_(options, with_header, out_, [this] { ++stops; }) {
+        : out_(std::tmpfile()), sink_(headed(options, with_header), out_, [this] { ++stops; }) {
         snapshot.sequence = 0;
         snapshot.ticks = 0;
         snapshot.ticks_skipped = 0;
@@ -72,6 +72,11 @@ public:
     int stops = 0;
 
 private:
+    static StdoutOptions headed(StdoutOptions options, bool with_header) {
+        options.with_header = with_header;
+        return options;
+    }
+
     std::FILE* out_;
     StdoutSink sink_;
 };
@@ -209,7 +214,9 @@ TEST(StdoutSink, StopsWhereNobodyReadsAnyMore) {
     ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
     std::FILE* out = ::fdopen(ends[1], "w");
     int stops = 0;
-    StdoutSink sink(options_of(std::nullopt, 2s), false, out, [&stops] { ++stops; });
+    StdoutOptions options = options_of(std::nullopt, 2s);
+    options.with_header = false;
+    StdoutSink sink(options, out, [&stops] { ++stops; });
     const auto snapshot = std::make_shared<Snapshot>(test::host_snapshot());
     sink.publish(snapshot);
     EXPECT_EQ(stops, 0);
@@ -226,7 +233,7 @@ TEST(StdoutSink, StopsWhereTheDiskIsFull) {
     std::FILE* out = std::fopen("/dev/full", "we");
     ASSERT_NE(out, nullptr);
     int stops = 0;
-    StdoutSink sink(options_of(std::nullopt, 2s), true, out, [&stops] { ++stops; });
+    StdoutSink sink(options_of(std::nullopt, 2s), out, [&stops] { ++stops; });
     EXPECT_EQ(stops, 1);
     std::fclose(out);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "common/export/self_stats.hpp"
+#include "common/machine/self_stats.hpp"
 
 #include "common/base/text_file.hpp"
 

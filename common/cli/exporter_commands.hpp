@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// The subcommand of each exporter, with its options and its help. Spellings of all Scaphandre
+// versions are taken where they do not clash. Called by main only, before anything runs. Options
+// are filled while CLI11 parses, so they must outlive the CLI::App.
+#pragma once
+
+#include "common/cli/cli_options.hpp"
+#include "common/cli/exporter_options.hpp"
+
+#include <CLI/App.hpp>
+
+#include <optional>
+
+namespace wattvisor {
+
+// Each adds a subcommand, with its help and an example, and returns it. Global options are taken
+// behind the subcommand's name too, where a letter does not mean something else there. One file
+// each: stdout_command.cpp, prometheus_command.cpp, ...
+CLI::App* add_stdout_command(CLI::App& app, StdoutOptions& options);
+CLI::App* add_prometheus_command(CLI::App& app, PrometheusOptions& options);
+
+// All of them.
+class ExporterCommands {
+public:
+    explicit ExporterCommands(CLI::App& app);
+    ExporterCommands(const ExporterCommands&) = delete; // the app points into it
+    ExporterCommands& operator=(const ExporterCommands&) = delete;
+    ~ExporterCommands() = default;
+
+    // Which one was typed, after parsing; none if another command was.
+    [[nodiscard]] std::optional<ExporterOptions> chosen() const;
+
+private:
+    StdoutOptions stdout_;
+    PrometheusOptions prometheus_;
+    CLI::App* stdout_command_;
+    CLI::App* prometheus_command_;
+};
+
+// What global options say of an exporter: --no-header.
+void apply_global_options(const GlobalOptions& global, ExporterOptions& exporter);
+
+} // namespace wattvisor

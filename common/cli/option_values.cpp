@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "common/cli/option_values.hpp"
+
+#include "common/cli/duration.hpp"
+
+#include <limits>
+
+namespace wattvisor {
+
+using std::chrono::nanoseconds;
+
+namespace {
+
+// Below, the counters themselves are too coarse: RAPL renews them once in a millisecond.
+constexpr nanoseconds kShortestInterval = std::chrono::milliseconds(10);
+constexpr nanoseconds kLongestInterval = std::chrono::hours(1);
+
+} // namespace
+
+nanoseconds duration_value(const std::string& option, std::string_view text) {
+    const auto duration = parse_duration(text);
+    if (!duration) {
+        throw CLI::ValidationError(option, duration.error().message());
+    }
+    return *duration;
+}
+
+nanoseconds interval_value(const std::string& option, const std::string& text) {
+    const nanoseconds duration = duration_value(option, text);
+    if (duration < kShortestInterval || duration > kLongestInterval) {
+        throw CLI::ValidationError(option, '"' + text + "\" is out of range. Type " +
+                                               format_duration(kShortestInterval) + " to " +
+                                               format_duration(kLongestInterval) + ", e.g. 1s");
+    }
+    return duration;
+}
+
+std::uint64_t number_value(const std::string& option, const std::string& text, std::uint64_t low,
+                           std::uint64_t high) {
+    std::uint64_t value = 0;
+    if (!CLI::detail::lexical_cast(text, value) || text.starts_with('-') || value < low ||
+        value > high) {
+        throw CLI::ValidationError(option, '"' + text + "\" is not a number from " +
+                                               std::to_string(low) + " to " + std::to_string(high));
+    }
+    return value;
+}
+
+CLI::Option* add_text(CLI::App& app, const std::string& names,
+                      const std::function<void(const std::string&)>& take, const std::string& help,
+                      const std::string& type, const std::string& standard) {
+    return app.add_option_function<std::string>(names, take, help)
+        ->type_name(type)
+        ->default_str(standard);
+}
+
+std::string command_name(const CLI::App& app) {
+    const CLI::App* parent = app.get_parent();
+    return parent == nullptr ? app.get_name() : command_name(*parent) + ' ' + app.get_name();
+}
+
+std::string examples(const CLI::App& command, std::initializer_list<std::string_view> arguments) {
+    std::string text = "Examples:";
+    for (const std::string_view line : arguments) {
+        text += "\n  " + command_name(command) + std::string(line);
+    }
+    return text;
+}
+
+std::uint16_t port_value(const std::string& option, const std::string& text, std::uint16_t low) {
+    return static_cast<std::uint16_t>(
+        number_value(option, text, low, std::numeric_limits<std::uint16_t>::max()));
+}
+
+} // namespace wattvisor

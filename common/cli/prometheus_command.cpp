@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "common/cli/exporter_commands.hpp"
+#include "common/cli/option_values.hpp"
+
+#include <string_view>
+
+namespace wattvisor {
+namespace {
+
+std::string suffix_value(std::string text) {
+    constexpr std::string_view kAllowed =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/";
+    text.erase(0, text.find_first_not_of('/'));
+    if (text.empty() || text.find_first_not_of(kAllowed) != std::string::npos) {
+        throw CLI::ValidationError("--suffix", "not the path of a page. Type letters, digits and "
+                                               "any of - . _ ~ /, e.g. --suffix metrics");
+    }
+    return text;
+}
+
+} // namespace
+
+CLI::App* add_prometheus_command(CLI::App& app, PrometheusOptions& options) {
+    CLI::App* command = app.add_subcommand("prometheus", "Offers metrics on a web page that "
+                                                         "Prometheus reads");
+    command->fallthrough();
+    command
+        ->add_option("-a,--address", options.address,
+                     "IPv6 or IPv4 address to listen on; :: is all of both kinds")
+        ->capture_default_str();
+    add_text(
+        *command, "-p,--port",
+        [&options](const std::string& text) { options.port = port_value("--port", text, 0); },
+        "TCP port to listen on; 0 takes a free one and logs it", "PORT",
+        std::to_string(options.port));
+    add_text(
+        *command, "-s,--suffix",
+        [&options](const std::string& text) { options.suffix = suffix_value(text); },
+        "Path of the page", "PATH", options.suffix);
+    command->add_flag("-q,--qemu", options.qemu,
+                      "Add the label vmname to the processes of virtual machines");
+    add_text(
+        *command, "--cmdline-limit",
+        [&options](const std::string& text) {
+            options.cmdline_limit = number_value("--cmdline-limit", text, 0, 1U << 20U);
+        },
+        "Longest label cmdline in bytes; 0 leaves the label out", "BYTES",
+        std::to_string(options.cmdline_limit));
+    command->footer(
+        examples(*command, {"                     then open http://localhost:8080/metrics",
+                            " -a 127.0.0.1 -p 9101 only for programs on this machine"}));
+    return command;
+}
+
+} // namespace wattvisor
