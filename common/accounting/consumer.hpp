@@ -13,11 +13,28 @@
 #include <string>
 #include <string_view>
 #include <sys/types.h>
+#include <utility>
 #include <vector>
 
 namespace wattvisor {
 
 enum class ConsumerKind { vm, process };
+
+// The container that a process runs in. Its control group names it; what only the runtime knows is
+// empty until its socket has told it. All of it is hostile text.
+struct Container {
+    std::string id;        // as the runtime has it, 64 hexadecimal digits as a rule
+    std::string name;      // or names, as Docker has them, without the slash in front
+    std::string runtime;   // "docker", "containerd", "cri-o", "podman"; empty when not known
+    std::string scheduler; // "docker" or "kubernetes"; empty when there is none
+    std::string pod_name;
+    std::string pod_namespace;
+    std::string pod_uid;
+    std::string node_name;
+    std::vector<std::pair<std::string, std::string>> labels; // that its owner gave it
+};
+
+using ContainerPtr = std::shared_ptr<const Container>;
 
 // Who a consumer is. Immutable: a source that learns something new (a VM became enrolled) makes a
 // new one with the same key. Names and command lines are hostile text; exporters escape them.
@@ -31,7 +48,9 @@ struct Consumer {
     std::string exe;     // name of the executable as /proc/PID/comm has it (15 characters)
     std::string cmdline; // arguments joined without separator, as the seed's label has them
     unsigned vcpus = 0;
-    bool enrolled = false; // the domain's XML carries the share
+    bool enrolled = false;      // the domain's XML carries the share
+    std::string systemd_unit{}; // the unit that it belongs to, "nginx.service"; empty when in none
+    ContainerPtr container{};   // null when in none
 };
 
 using ConsumerPtr = std::shared_ptr<const Consumer>;
@@ -41,6 +60,17 @@ using ComponentTimes = std::array<std::chrono::nanoseconds, kComponents>; // by 
 
 // Bytes of memory per socket, by the index that CpuTopology gives it.
 using SocketBytes = boost::container::small_vector<std::uint64_t, 2>;
+
+// What else a process uses, as the kernel has it; absent parts could not be read.
+struct ProcessResources {
+    std::optional<std::uint64_t> memory_bytes; // resident
+    std::optional<std::uint64_t> virtual_bytes;
+    std::optional<std::uint64_t> read_bytes; // from storage, since the process began
+    std::optional<std::uint64_t> written_bytes;
+    // Of these, during the last measured interval.
+    std::optional<std::uint64_t> recent_read_bytes;
+    std::optional<std::uint64_t> recent_written_bytes;
+};
 
 struct ConsumerUsage {
     ConsumerPtr consumer;
@@ -53,6 +83,7 @@ struct ConsumerUsage {
     std::shared_ptr<const ComponentTimes> components;
     // Resident memory; empty where it is not known or not asked for.
     SocketBytes resident;
+    std::shared_ptr<const ProcessResources> resources{}; // of a process, null where not asked for
 };
 
 // One reading of a consumer source. Consumers that are not listed have ended.

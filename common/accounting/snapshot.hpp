@@ -46,6 +46,7 @@ struct ConsumerAccount {
     std::optional<std::uint64_t> power_uw;       // over the zones that count in the total
     std::optional<double> cpu_usage;             // CPUs used over the last measured interval
     std::optional<ComponentEnergy> components{}; // of a VM whose threads were looked at
+    std::shared_ptr<const ProcessResources> resources{}; // of a process; null where not asked for
     KindEnergy carried{}; // what other hosts charged it before it came here; not in total_uj
     // Total over the zones that lie side by side (packages and dram).
     [[nodiscard]] std::uint64_t energy_uj(const std::vector<ZoneAccount>& zones) const;

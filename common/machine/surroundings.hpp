@@ -4,6 +4,7 @@
 // thread, so exporters may look at it whenever they like.
 #pragma once
 
+#include "common/machine/host_stats.hpp"
 #include "common/machine/self_stats.hpp"
 
 #include <chrono>
@@ -16,10 +17,12 @@ public:
     void read(std::chrono::nanoseconds now) { self_ = self_reader_.read(now); }
 
     [[nodiscard]] const SelfStats& self() const { return self_; }
+    [[nodiscard]] const HostStats& host() const { return host_; }
 
 private:
     SelfStatsReader self_reader_;
     SelfStats self_;
+    HostStats host_;
 };
 
 } // namespace wattvisor

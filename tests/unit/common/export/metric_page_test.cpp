@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/export/metric_page.hpp"
-
 #include "common/export/prometheus_text.hpp"
 #include "sample_snapshot.hpp"
 
