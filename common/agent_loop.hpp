@@ -62,6 +62,7 @@ private:
     std::uint64_t suspends_ = 0;
     std::uint64_t ticks_skipped_ = 0;
     bool was_late_ = false;
+    std::uint64_t ticks_ = 0;
     std::uint64_t lost_ends_ = 0;
     std::map<Sink*, std::string> sink_problems_;
 };

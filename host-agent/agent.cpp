@@ -74,8 +74,10 @@ struct Vms {
     VmUsage usage;
     SharePublisher shares;
     std::optional<EnergyCarrier> carrier; // where energy travels with VMs
+    bool is_listed = false;               // libvirt has answered, or said why it does not
 
     void update(VmList fresh) {
+        is_listed = true;
         if (fresh.connected != list.connected || fresh.problem != list.problem) {
             if (fresh.connected) {
                 spdlog::info("libvirt answers: {} VMs run", fresh.vms.size());
@@ -132,6 +134,16 @@ private:
     std::chrono::nanoseconds patience_;
 };
 
+// So that the first tick knows the VMs and writes their shares, and not only the second. A libvirt
+// that is slow to answer is not waited for.
+void await_list(boost::asio::io_context& io, const Vms& vms) {
+    boost::asio::steady_timer patience(io, std::chrono::milliseconds(200));
+    const auto is_over = std::make_shared<bool>(false); // the handler may be called after this ends
+    patience.async_wait([is_over](const boost::system::error_code&) { *is_over = true; });
+    while (!vms.is_listed && !*is_over && io.run_one() > 0) {
+    }
+}
+
 // Leaves without unwinding: the libvirt thread is stuck in a call and may still use what it has.
 [[noreturn]] void leave_at_once() {
     spdlog::warn("libvirt does not let go of its thread: leaving it behind");
@@ -159,7 +171,8 @@ void run_agent(const AgentPlan& plan) {
             {},
             VmUsage(process_roots(config), *times, memory_of(config, *times)),
             SharePublisher(config.shares, config.share_layout),
-            std::nullopt};
+            std::nullopt,
+            false};
     AgentLoop loop(io, meter, energy, vms.usage, config.interval);
 
     LedgerKeeper ledger_keeper(meter, config.ledger, read_boot_id(config.roots.proc));
@@ -196,6 +209,7 @@ void run_agent(const AgentPlan& plan) {
     }
 
     watcher.start();
+    await_list(io, vms);
     loop.run();
     if (plan.publishes) {
         ledger_keeper.close();

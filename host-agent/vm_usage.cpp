@@ -28,11 +28,11 @@ nanoseconds since_boot() {
 constexpr std::uint64_t kFirstLooks = 5;
 // Later, each VM has its turn: for the times of its single threads, and for helpers that were
 // plugged in. The second is a multiple of the first.
-constexpr std::uint64_t kTicksPerLook = 30;
+constexpr std::uint64_t kTicksPerLook = 60;
 constexpr std::uint64_t kTicksPerSearch = 120;
 // What is the same for all VMs is listed anew for a VM that starts, and else so seldom: with a
 // hundred VMs one of them is searched at nearly every tick.
-constexpr std::uint64_t kTicksPerRefresh = 30;
+constexpr std::uint64_t kTicksPerRefresh = 60;
 
 std::uint64_t turn_of(const std::string& uuid, std::uint64_t ticks) {
     return std::hash<std::string>{}(uuid) % ticks;

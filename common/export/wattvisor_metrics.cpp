@@ -272,13 +272,13 @@ void write_components(const Snapshot& snapshot, MetricSink& sink, const Value& v
 void write_vm_components(const Snapshot& snapshot, MetricSink& sink) {
     sink.family("wattvisor_vm_component_energy_joules_total",
                 "Energy of the virtual machine by what used it since this agent runs, packages and "
-                "dram; renewed every half minute",
+                "dram; renewed every minute",
                 kCounter);
     write_components(snapshot, sink, [](const ComponentEnergy& energy, std::size_t component) {
         return MetricValue::joules(energy.total_uj()[component]);
     });
     sink.family("wattvisor_vm_component_cpu_seconds_total",
-                "CPU time of the virtual machine by what used it; renewed every half minute",
+                "CPU time of the virtual machine by what used it; renewed every minute",
                 kCounter);
     write_components(snapshot, sink, [](const ComponentEnergy& energy, std::size_t component) {
         return MetricValue::decimal(

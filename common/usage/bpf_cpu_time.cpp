@@ -116,7 +116,7 @@ void BpfCpuTime::apply(const bpf::ProcessKey& key, const bpf::ProcessEntry& entr
 // good. Each process is looked after once in a while, and twice before it is given up, so that the
 // program itself is the first to tell wherever it does.
 void BpfCpuTime::find_missed_ends() {
-    constexpr std::uint64_t kReadingsPerLook = 16;
+    constexpr std::uint64_t kReadingsPerLook = 64;
     constexpr unsigned kLooks = 2;
     for (auto& [id, row] : rows_) {
         const auto pid = static_cast<std::uint32_t>(id.pid);

@@ -29,6 +29,10 @@ std::optional<pid_t> parse_pid(const char* name) {
     return pid;
 }
 
+// A source tells of an end within a tick or two. Of one that it never saw run, such as a process
+// that had ended before the agent began and was collected since, it tells nothing.
+constexpr unsigned kPatience = 5;
+
 bool is_due_for_refresh(std::uint64_t looks) {
     // A program that was started by a shell has replaced it within the first looks.
     return looks <= 2 || looks % 60 == 0;
@@ -113,6 +117,7 @@ void ProcessUsage::look_at(pid_t pid, UsageSample& sample) {
         look_at(entry->second, sample);
     }
     entry->second.seen_in = collections_;
+    entry->second.unlisted = 0;
 }
 
 void ProcessUsage::look_at(Watched& watched, UsageSample& sample) {
@@ -164,6 +169,7 @@ void ProcessUsage::close_unseen(bool is_whole, UsageSample& sample) {
         }
         if (is_whole && !watched.is_over) {
             look_at(watched, sample);
+            watched.is_over = watched.is_over || ++watched.unlisted >= kPatience;
         } else if (!watched.is_over && watched.consumer) {
             sample.consumers.push_back(
                 {watched.consumer, difference(watched.last, watched.baseline), nullptr, {}});

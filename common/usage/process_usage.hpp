@@ -32,6 +32,7 @@ private:
         SocketTimes last; // what was seen of it when it could last be read
         std::uint64_t looks = 0;
         std::uint64_t seen_in = 0; // the collection in which it was last listed
+        unsigned unlisted = 0;     // collections in a row that did not list it
         bool is_over = false;      // it has ended and was told of; its pid may still be listed
 
         explicit Watched(ProcessClock clock) : process(std::move(clock)) {}

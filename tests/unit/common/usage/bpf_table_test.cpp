@@ -81,7 +81,7 @@ TEST(BpfTable, FindsProcessesWhoseEndItWasNotTold) {
     ASSERT_TRUE(times.read());
     kernel.gone.insert(3);
     int shown_as_ended = 0;
-    for (int reading = 0; reading < 40; ++reading) {
+    for (int reading = 0; reading < 160; ++reading) {
         ASSERT_TRUE(times.read());
         const BpfProcessTime* process = times.find(3, 300);
         shown_as_ended += process != nullptr && process->ended ? 1 : 0;

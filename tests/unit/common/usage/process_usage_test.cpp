@@ -261,6 +261,35 @@ TEST_F(FakeProc, ForgetsAProcessThatIsNoLongerListed) {
     EXPECT_EQ(ticks_of(usage.collect(), 12), 30) << "another process, charged from its birth";
 }
 
+// A source that says of every process that it stands still, as the BPF program does of one that it
+// never saw run: nobody tells it that such a process was collected by its parent.
+class StandingStill final : public CpuTimeSource {
+public:
+    [[nodiscard]] std::string_view name() const override { return "still"; }
+    [[nodiscard]] const CpuTopologyPtr& topology() const override { return kOneSocket; }
+    void begin() override {}
+    [[nodiscard]] Result<ProcessReading> read(WatchedProcess&) override {
+        return ProcessReading{SocketTimes(1), false};
+    }
+    [[nodiscard]] std::vector<ShortLife> take_short_lives() override { return {}; }
+    [[nodiscard]] std::optional<SocketTimes> busy_time() override { return std::nullopt; }
+    [[nodiscard]] std::chrono::nanoseconds busy_error() const override { return {}; }
+    [[nodiscard]] bool sees_ends() const override { return true; }
+    [[nodiscard]] std::uint64_t lost() const override { return 0; }
+};
+
+TEST_F(FakeProc, ForgetsWhatIsNoLongerListedAlsoWhereNoEndIsTold) {
+    StandingStill source;
+    ProcessUsage of_that_source(root(), source);
+    show(12, 100);
+    EXPECT_EQ(of_that_source.collect().consumers.size(), 1U);
+    fs::remove_all(root() / "12");
+    for (int collection = 0; collection < 10; ++collection) {
+        (void)of_that_source.collect();
+    }
+    EXPECT_TRUE(of_that_source.collect().consumers.empty());
+}
+
 TEST_F(FakeProc, HasNoBusyTimeWhenItCannotBeRead) {
     show_busy(100);
     (void)usage.collect();
