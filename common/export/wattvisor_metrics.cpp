@@ -278,8 +278,7 @@ void write_vm_components(const Snapshot& snapshot, MetricSink& sink) {
         return MetricValue::joules(energy.total_uj()[component]);
     });
     sink.family("wattvisor_vm_component_cpu_seconds_total",
-                "CPU time of the virtual machine by what used it; renewed every minute",
-                kCounter);
+                "CPU time of the virtual machine by what used it; renewed every minute", kCounter);
     write_components(snapshot, sink, [](const ComponentEnergy& energy, std::size_t component) {
         return MetricValue::decimal(
             static_cast<std::uint64_t>(energy.cpu_time()[component].count()), 9);
