@@ -260,6 +260,7 @@ SnapshotPtr Meter::measure(const TickTime& time, const EnergySample& sample,
     snapshot->time_source = usage.time_source;
     snapshot->sees_ends = usage.sees_ends;
     snapshot->lost_ends = usage.lost_ends;
+    snapshot->repeated = sample.repeated;
     fill_zones(*snapshot);
     fill_consumers(*snapshot, usage, charged_uj);
     fill_groups(*snapshot);

@@ -8,6 +8,7 @@
 #include "common/accounting/component_energy.hpp"
 #include "common/accounting/consumer.hpp"
 #include "common/accounting/policy.hpp"
+#include "common/energy/energy_source.hpp"
 #include "common/energy/zone.hpp"
 
 #include <chrono>
@@ -75,6 +76,7 @@ struct Snapshot {
     std::uint64_t source_sequence = 0; // words, so that both views can be laid side by side
 
     std::vector<ZoneAccount> zones;
+    std::vector<RepeatedCounter> repeated;  // counters that show again what zones have
     std::vector<ConsumerAccount> consumers; // listed ones only, in a stable order
     std::vector<GroupAccount> units;        // by name; empty where not asked for
     std::vector<GroupAccount> containers;

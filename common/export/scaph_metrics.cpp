@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Scaphandre's metrics, to the letter: dashboards and alerts of its users depend on each name.
+#include "common/energy/powercap.hpp"
 #include "common/export/label_list.hpp"
 #include "common/export/metric_table.hpp"
 #include "common/export/metrics.hpp"
@@ -163,6 +164,38 @@ void write_self(const MetricOptions& options, const SelfStats& self, MetricSink&
     }
 }
 
+// What the MMIO counters show, as they show it: they wrap.
+void write_mmio(const Snapshot& snapshot, MetricSink& sink) {
+    std::vector<RepeatedCounter> counters = snapshot.repeated;
+    for (const ZoneAccount& account : snapshot.zones) {
+        // Where there is no other way to the register, its energy is in the other metrics too.
+        if (account.readable && is_mmio_zone(account.zone)) {
+            counters.push_back({account.zone, account.counter_uj});
+        }
+    }
+    Parts parts;
+    for (const RepeatedCounter& counter : counters) {
+        ZoneAccount account;
+        account.zone = counter.zone;
+        account.total_uj = counter.counter_uj;
+        if (counter.zone.kind == ZoneKind::package) {
+            add_part(parts.sockets, part_of(account));
+        } else if (is_domain(counter.zone.kind)) {
+            add_part(parts.domains, part_of(account));
+        }
+    }
+    sink.family(metric("scaph_socket_rapl_mmio_energy_microjoules"));
+    for (const Part& part : parts.sockets) {
+        const NumberText socket(part.socket);
+        const Label label{"socket_id", socket.view()};
+        sink.sample({&label, 1}, MetricValue::integer(part.total_uj));
+    }
+    sink.family(metric("scaph_domain_rapl_mmio_energy_microjoules"));
+    for (const Part& part : parts.domains) {
+        write_domain(part, part.total_uj, sink);
+    }
+}
+
 void write_socket_records(const std::vector<Part>& sockets, std::uint64_t cpu_samples,
                           MetricSink& sink) {
     sink.family(metric("scaph_self_socket_stats_nb"));
@@ -233,6 +266,7 @@ void write_scaph_metrics(const Snapshot& snapshot, const MetricOptions& options,
     write_host(snapshot, sink);
     write_sockets(snapshot, parts.sockets, sink);
     write_domains(snapshot, parts.domains, sink);
+    write_mmio(snapshot, sink);
     write_scaph_processes(snapshot, options, host, sink);
     write_scaph_machine(host, sink);
     write_self(options, self, sink);
