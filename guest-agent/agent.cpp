@@ -63,7 +63,7 @@ void run_agent(const GlobalOptions& global, const ExporterOptions& exporter,
     AgentLoop loop(io, meter, *energy, processes, interval);
 
     if (needs.metrics) {
-        loop.surroundings().begin(global.proc, global.sys);
+        loop.surroundings().read_host_from(global.proc, global.sys);
     }
     std::optional<ContainerNames> names;
     if (needs.containers) {

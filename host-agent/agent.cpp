@@ -186,7 +186,7 @@ void run_agent(const AgentPlan& plan) {
     ConsumerSource& consumers = all ? static_cast<ConsumerSource&>(*all) : vms.usage;
     AgentLoop loop(io, meter, energy, consumers, config.interval);
     if (needs.metrics) {
-        loop.surroundings().begin(config.roots.proc, config.roots.sys);
+        loop.surroundings().read_host_from(config.roots.proc, config.roots.sys);
     }
     std::optional<ContainerNames> names;
     if (needs.containers && config.processes) {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is read once per tick beside the measurement, for all exporters together: what the agent
 // itself costs, and what is known of the machine. So a scrape reads no file. The loop reads it
-// before it calls the sinks; the same thread, so exporters may look at it whenever they like. Only
-// what an exporter tells of is read: an agent that merely publishes shares reads nothing here.
+// before it calls the sinks; the same thread, so exporters may look at it whenever they like. Of
+// the machine only what an exporter tells of is read: an agent that merely publishes shares reads
+// none.
 #pragma once
 
 #include "common/machine/host_stats.hpp"
@@ -16,9 +17,10 @@ namespace wattvisor {
 
 class Surroundings {
 public:
-    // From now on all of this is read: there is an exporter that tells of it. The roots are those
-    // of the machine that is measured.
-    void begin(const std::filesystem::path& proc_root, const std::filesystem::path& sys_root);
+    // From now on the machine is read too: there is an exporter that tells of it. The roots are
+    // those of the machine that is measured.
+    void read_host_from(const std::filesystem::path& proc_root,
+                        const std::filesystem::path& sys_root);
 
     // `now` is the monotonic clock.
     void read(std::chrono::nanoseconds now);
@@ -31,7 +33,7 @@ public:
 
 private:
     SelfStatsReader self_reader_;
-    std::optional<HostStatsReader> host_reader_; // none before begin()
+    std::optional<HostStatsReader> host_reader_; // none before read_host_from()
     SelfStats self_;
     HostStats nothing_;
 };

@@ -34,8 +34,8 @@ TEST(MemoryInfo, IsInBytes) {
                                       "MemAvailable:   23620000 kB\nBuffers:  5 kB\n"
                                       "SwapCached: 3 kB\nSwapTotal:  2048 kB\nSwapFree: 1024 kB\n");
     ASSERT_TRUE(memory);
-    EXPECT_EQ(memory->total, 24'684'084U * 1024);
-    EXPECT_EQ(memory->available, 23'620'000U * 1024);
+    EXPECT_EQ(memory->total, 24'684'084UL * 1024);
+    EXPECT_EQ(memory->available, 23'620'000UL * 1024);
     EXPECT_EQ(memory->free, 100U * 1024);
     EXPECT_EQ(memory->swap_total, 2048U * 1024);
     EXPECT_EQ(memory->swap_free, 1024U * 1024);
@@ -151,11 +151,10 @@ TEST_F(FakeMachine, IsReadOnlyOnceSomebodyTellsOfIt) {
     Surroundings surroundings;
     surroundings.read(1s);
     EXPECT_FALSE(surroundings.host().load);
-    EXPECT_FALSE(surroundings.self().memory);
-    surroundings.begin(tree.root() / "proc", tree.root() / "sys");
+    EXPECT_TRUE(surroundings.self().memory);
+    surroundings.read_host_from(tree.root() / "proc", tree.root() / "sys");
     surroundings.read(2s);
     EXPECT_EQ(surroundings.host().load->one, 1.0);
-    EXPECT_TRUE(surroundings.self().memory);
 }
 
 } // namespace

@@ -30,7 +30,7 @@ TEST(ProcessIo, IsAbsentFromOtherTexts) {
     }
 }
 
-class FakeProcess : public testing::Test {
+class ProcessOfFiles : public testing::Test {
 protected:
     void show(unsigned pages, unsigned read, unsigned written) const {
         tree.file("proc/7/statm",
@@ -47,7 +47,7 @@ protected:
     std::uint64_t page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 };
 
-TEST_F(FakeProcess, TellsItsMemoryAndItsStorage) {
+TEST_F(ProcessOfFiles, TellsItsMemoryAndItsStorage) {
     show(5, 100, 200);
     const auto first = look(1ms);
     EXPECT_EQ(first->memory_bytes, 5 * page);
@@ -64,7 +64,7 @@ TEST_F(FakeProcess, TellsItsMemoryAndItsStorage) {
 }
 
 // Two hundred mostly idle processes must not cost four hundred files a tick.
-TEST_F(FakeProcess, IsNotReadWhileItDoesNotRun) {
+TEST_F(ProcessOfFiles, IsNotReadWhileItDoesNotRun) {
     show(5, 100, 200);
     (void)look(1ms);
     std::filesystem::remove_all(tree.root() / "proc/7");
@@ -76,7 +76,7 @@ TEST_F(FakeProcess, IsNotReadWhileItDoesNotRun) {
     EXPECT_EQ(look(1ms, true)->memory_bytes, 9 * page) << "but has its turn";
 }
 
-TEST_F(FakeProcess, LeavesOutWhatMayNotBeRead) {
+TEST_F(ProcessOfFiles, LeavesOutWhatMayNotBeRead) {
     tree.file("proc/7/statm", "50 5 3 1 0 9 0\n");
     const auto resources = look(1ms);
     EXPECT_EQ(resources->memory_bytes, 5 * page);
