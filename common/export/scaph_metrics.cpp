@@ -175,13 +175,13 @@ void write_mmio(const Snapshot& snapshot, MetricSink& sink) {
     }
     Parts parts;
     for (const RepeatedCounter& counter : counters) {
-        ZoneAccount account;
-        account.zone = counter.zone;
-        account.total_uj = counter.counter_uj;
+        Part part{{}, 0, counter.zone.socket, counter.counter_uj, std::nullopt, 0};
         if (counter.zone.kind == ZoneKind::package) {
-            add_part(parts.sockets, part_of(account));
+            add_part(parts.sockets, part);
         } else if (is_domain(counter.zone.kind)) {
-            add_part(parts.domains, part_of(account));
+            part.domain_name = counter.zone.name; // which lives as long as `counters`
+            part.domain_id = last_number(counter.zone.id);
+            add_part(parts.domains, part);
         }
     }
     sink.family(metric("scaph_socket_rapl_mmio_energy_microjoules"));
