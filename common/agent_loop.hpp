@@ -29,6 +29,7 @@ public:
 
     // Read at each tick before the sinks are called.
     [[nodiscard]] const Surroundings& surroundings() const { return surroundings_; }
+    [[nodiscard]] Surroundings& surroundings() { return surroundings_; }
 
     // Returns when a signal came or stop() was called.
     void run();

@@ -2,6 +2,7 @@
 #include "guest-agent/agent.hpp"
 
 #include "common/agent_loop.hpp"
+#include "common/containers/container_names.hpp"
 #include "common/energy/powercap.hpp"
 #include "common/export/exporter.hpp"
 #include "common/usage/open_cpu_time.hpp"
@@ -49,12 +50,25 @@ void run_agent(const GlobalOptions& global, const ExporterOptions& exporter,
     const auto topology = global.vm ? std::make_shared<const CpuTopology>(single_socket(1))
                                     : host_topology(global.sys);
     const auto times = open_cpu_time(global.cpu_time, global.proc, topology);
-    ProcessUsage processes(global.proc, *times);
+    const ExporterNeeds needs = needs_of(exporter);
+    ContainerRegistry containers(kubernetes_node_name());
+    ProcessDetails details;
+    details.resources = needs.metrics && global.resources;
+    details.units = needs.metrics;
+    details.containers = needs.containers ? &containers : nullptr;
+    ProcessUsage processes(global.proc, *times, details);
     // Inside a VM nothing is idle: the host has charged the VM for what it used.
     const Residual residual = global.vm ? Residual::other : Residual::idle;
     Meter meter({make_epoch(), interval, {}, {}}, Ledger(residual));
     AgentLoop loop(io, meter, *energy, processes, interval);
 
+    if (needs.metrics) {
+        loop.surroundings().read_host_from(global.proc, global.sys);
+    }
+    std::optional<ContainerNames> names;
+    if (needs.containers) {
+        loop.add_sink(names.emplace(io, containers, usual_container_sources()));
+    }
     const auto sink =
         make_exporter(exporter, {io, loop.surroundings(), {}, [&loop] { loop.stop(); }});
     loop.add_sink(*sink);

@@ -3,11 +3,13 @@
 
 #include "common/agent_loop.hpp"
 #include "common/cli/safe_text.hpp"
+#include "common/containers/container_names.hpp"
 #include "common/energy/powercap.hpp"
 #include "common/export/exporter.hpp"
 #include "common/usage/open_cpu_time.hpp"
 #include "host-agent/energy_carrier.hpp"
 #include "host-agent/host_metrics.hpp"
+#include "host-agent/host_usage.hpp"
 #include "host-agent/ledger_keeper.hpp"
 #include "host-agent/libvirt_watcher.hpp"
 #include "host-agent/qemu_pid_file.hpp"
@@ -58,6 +60,14 @@ VmProcessRoots process_roots(const HostConfig& config) {
     roots.mountinfo = config.roots.proc / "self/mountinfo";
     roots.run_dir = watcher_settings(config.libvirt).run_dir;
     return roots;
+}
+
+ExporterNeeds needs_of_all(const std::vector<ExporterOptions>& exporters) {
+    ExporterNeeds needs;
+    for (const ExporterOptions& exporter : exporters) {
+        needs |= needs_of(exporter);
+    }
+    return needs;
 }
 
 std::optional<VmMemory> memory_of(const HostConfig& config, const CpuTimeSource& times) {
@@ -167,13 +177,34 @@ void run_agent(const AgentPlan& plan) {
                 plan.publishes ? begin_ledger(config) : Ledger(Residual::idle));
     const auto times =
         open_cpu_time(config.cpu_time, config.roots.proc, host_topology(config.roots.sys));
+    const ExporterNeeds needs = needs_of_all(config.exporters);
     Vms vms{plan.publishes,
             {},
-            VmUsage(process_roots(config), *times, memory_of(config, *times)),
+            VmUsage(process_roots(config), *times,
+                    {memory_of(config, *times), needs.metrics && config.resources}),
             SharePublisher(config.shares, config.share_layout),
             std::nullopt,
             false};
-    AgentLoop loop(io, meter, energy, vms.usage, config.interval);
+    ContainerRegistry containers(kubernetes_node_name());
+    ProcessDetails details;
+    details.resources = needs.metrics && config.resources;
+    details.units = needs.metrics;
+    details.containers = needs.containers ? &containers : nullptr;
+    std::optional<ProcessUsage> processes;
+    std::optional<HostUsage> all;
+    if (config.processes) {
+        processes.emplace(config.roots.proc, *times, details);
+        all.emplace(*times, vms.usage, *processes);
+    }
+    ConsumerSource& consumers = all ? static_cast<ConsumerSource&>(*all) : vms.usage;
+    AgentLoop loop(io, meter, energy, consumers, config.interval);
+    if (needs.metrics) {
+        loop.surroundings().read_host_from(config.roots.proc, config.roots.sys);
+    }
+    std::optional<ContainerNames> names;
+    if (needs.containers && config.processes) {
+        loop.add_sink(names.emplace(io, containers, usual_container_sources()));
+    }
 
     LedgerKeeper ledger_keeper(meter, config.ledger, read_boot_id(config.roots.proc));
     if (plan.publishes) {

@@ -110,6 +110,9 @@ int run_exporter(const HostCommandLine& line, const ExporterOptions& exporter) {
         config.interval = terminal->interval();
     }
     config.exporters = {exporter};
+    // As Scaphandre, which knows processes only. The daemon is asked for it in its configuration.
+    config.processes = line.host.processes.value_or(true);
+    config.resources = line.global.resources;
     run_agent({config, false});
     return kExitOk;
 }

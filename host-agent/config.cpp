@@ -122,6 +122,7 @@ PrometheusOptions read_prometheus(YamlSection& section) {
     settings.port = static_cast<std::uint16_t>(port);
     read_suffix(section, settings.suffix);
     section.read("qemu", settings.qemu);
+    section.read("containers", settings.containers);
     auto cmdline_limit = static_cast<std::int64_t>(settings.cmdline_limit);
     section.read("cmdline_limit", cmdline_limit, 0, kLongestCmdline);
     settings.cmdline_limit = static_cast<std::size_t>(cmdline_limit);
@@ -158,6 +159,8 @@ HostConfigReading read_host_config(std::string_view text, std::string file) {
     root.read("interval", config.interval, kShortestInterval, kLongestInterval);
     read_policy(root, config.policy);
     root.read_choice("cpu_time", config.cpu_time, std::span(kCpuTimeChoices));
+    root.read("processes", config.processes);
+    root.read("resources", config.resources);
     read_libvirt(root.section("libvirt"), config.libvirt);
     read_roots(root.section("roots"), config.roots);
     YamlSection shares = root.section("shares");

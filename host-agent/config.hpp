@@ -44,6 +44,10 @@ struct HostConfig {
     std::chrono::nanoseconds interval = std::chrono::seconds(1);
     PolicySettings policy;
     CpuTimeChoice cpu_time = CpuTimeChoice::automatic;
+    // Processes beside the VMs as consumers of their own, and whether their memory and storage are
+    // read, and those of VMs' QEMU processes. Both cost more than VMs alone.
+    bool processes = false;
+    bool resources = false;
     LibvirtSettings libvirt;
     Roots roots;
     ShareSettings shares;

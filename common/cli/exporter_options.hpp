@@ -31,6 +31,7 @@ struct PrometheusOptions {
     std::uint16_t port = 8080;
     std::string suffix = "metrics"; // without the slash in front
     bool qemu = false;
+    bool containers = false;          // labels of containers, pods and systemd units
     std::size_t cmdline_limit = 4096; // bytes of the cmdline label; 0 leaves the label out
 };
 

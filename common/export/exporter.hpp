@@ -23,6 +23,19 @@ struct ExporterWorld {
     std::function<void()> stop; // ends the loop, for exporters that run for a given time
 };
 
+// What an exporter tells of beside energy, so that nothing is read that nobody tells.
+struct ExporterNeeds {
+    bool metrics = false;    // the agent itself, the machine, units: all but power
+    bool containers = false; // where processes run
+
+    ExporterNeeds& operator|=(const ExporterNeeds& other) {
+        metrics = metrics || other.metrics;
+        containers = containers || other.containers;
+        return *this;
+    }
+};
+[[nodiscard]] ExporterNeeds needs_of(const ExporterOptions& options);
+
 // Throws StartError, for instance where a port is taken.
 [[nodiscard]] std::unique_ptr<Sink> make_exporter(const ExporterOptions& options,
                                                   const ExporterWorld& world);

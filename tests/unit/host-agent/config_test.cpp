@@ -203,5 +203,17 @@ TEST(ShareSettingsYaml, TakesTheDefaultForWhatIsWrong) {
     EXPECT_EQ(read_share_settings("{[", "h.yaml").settings, ShareSettings{});
 }
 
+TEST(HostConfig, HasProcessesAndResourcesOffUnlessAskedFor) {
+    EXPECT_FALSE(read_host_config("", "f").config.processes);
+    EXPECT_FALSE(read_host_config("", "f").config.resources);
+    const auto reading = read_host_config(
+        "processes: true\nresources: true\nexporters: [{type: prometheus, containers: true}]", "f");
+    EXPECT_TRUE(reading.problems.empty());
+    EXPECT_TRUE(reading.config.processes);
+    EXPECT_TRUE(reading.config.resources);
+    EXPECT_TRUE(std::get<PrometheusOptions>(reading.config.exporters.at(0)).containers);
+    EXPECT_FALSE(read_host_config("processes: 3", "f").problems.empty());
+}
+
 } // namespace
 } // namespace wattvisor::host

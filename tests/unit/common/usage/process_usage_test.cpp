@@ -330,5 +330,53 @@ TEST_F(FakeProc, KeepsTheConsumerThatItHandedOutWhileNothingChanges) {
     EXPECT_EQ(first.consumers[0].consumer, second.consumers[0].consumer);
 }
 
+TEST_F(FakeProc, TellsTheUnitAndTheContainerWhereAskedFor) {
+    const std::string id(64, 'a');
+    ContainerRegistry containers("");
+    ProcessUsage placed(root(), times, {false, true, &containers});
+    show(12, 1);
+    tree.file("proc/12/cgroup", "0::/system.slice/web.service\n");
+    show(13, 1);
+    tree.file("proc/13/cgroup", "0::/docker/" + id + "\n");
+    show(14, 1); // whose group may not be read
+    UsageSample sample = placed.collect();
+    EXPECT_EQ(find(sample, 12)->consumer->systemd_unit, "web.service");
+    EXPECT_EQ(find(sample, 13)->consumer->container->id, id);
+    EXPECT_EQ(find(sample, 14)->consumer->systemd_unit, "");
+    EXPECT_EQ(find(sample, 12)->resources, nullptr);
+    Container named;
+    named.id = id;
+    named.name = "web";
+    containers.learn({named});
+    sample = placed.collect();
+    EXPECT_EQ(find(sample, 13)->consumer->container->name, "web") << "at the next tick";
+    EXPECT_EQ(find(usage.collect(), 12)->consumer->systemd_unit, "") << "not asked for";
+}
+
+// One file per process when it is described, not at each tick.
+TEST_F(FakeProc, ReadsTheGroupOfAProcessSeldom) {
+    ProcessUsage placed(root(), times, {false, true, nullptr});
+    show(12, 1);
+    tree.file("proc/12/cgroup", "0::/system.slice/web.service\n");
+    for (int i = 0; i < 4; ++i) {
+        (void)placed.collect();
+    }
+    tree.file("proc/12/cgroup", "0::/system.slice/other.service\n");
+    EXPECT_EQ(find(placed.collect(), 12)->consumer->systemd_unit, "web.service");
+    std::string unit;
+    for (int i = 0; i < 60; ++i) {
+        unit = find(placed.collect(), 12)->consumer->systemd_unit;
+    }
+    EXPECT_EQ(unit, "other.service");
+}
+
+TEST_F(FakeProc, TellsResourcesWhereAskedFor) {
+    ProcessUsage detailed(root(), times, {true, false, nullptr});
+    show(12, 1);
+    tree.file("proc/12/statm", "100 10 1 1 0 1 0\n");
+    ASSERT_NE(find(detailed.collect(), 12)->resources, nullptr);
+    EXPECT_GT(find(detailed.collect(), 12)->resources->memory_bytes.value_or(0), 0U);
+}
+
 } // namespace
 } // namespace wattvisor
