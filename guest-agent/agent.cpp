@@ -3,7 +3,7 @@
 
 #include "common/agent_loop.hpp"
 #include "common/energy/powercap.hpp"
-#include "common/export/exporter.hpp"
+#include "common/export/paced_exporter.hpp"
 #include "common/usage/open_cpu_time.hpp"
 #include "common/usage/process_usage.hpp"
 #include "guest-agent/share_source.hpp"
@@ -29,17 +29,11 @@ std::unique_ptr<EnergySource> make_energy_source(const GlobalOptions& global,
     return counters;
 }
 
-std::chrono::nanoseconds tick_interval(const GlobalOptions& global,
-                                       const ExporterOptions& exporter) {
-    const auto* terminal = std::get_if<StdoutOptions>(&exporter);
-    return terminal != nullptr ? terminal->interval() : global.interval;
-}
-
 } // namespace
 
-void run_agent(const GlobalOptions& global, const ExporterOptions& exporter,
-               const char* powercap_path) {
-    const auto interval = tick_interval(global, exporter);
+int run_agent(const GlobalOptions& global, const std::vector<ExporterPlan>& exporters,
+              const char* powercap_path) {
+    const auto interval = global.interval;
     const auto folder = powercap_folder(global, powercap_path);
     spdlog::info("reading energy from {}", folder.string());
 
@@ -55,10 +49,28 @@ void run_agent(const GlobalOptions& global, const ExporterOptions& exporter,
     Meter meter({make_epoch(), interval, {}, {}}, Ledger(residual));
     AgentLoop loop(io, meter, *energy, processes, interval);
 
-    const auto sink =
-        make_exporter(exporter, {io, loop.surroundings(), {}, [&loop] { loop.stop(); }});
-    loop.add_sink(*sink);
+    std::size_t running = exporters.size();
+    bool has_failed = false;
+    const ExporterWorld world{io,
+                              loop.surroundings(),
+                              {},
+                              [&loop, &running] {
+                                  if (--running == 0) {
+                                      loop.stop();
+                                  } else {
+                                      spdlog::info("an exporter has ended; {} go on", running);
+                                  }
+                              },
+                              [&has_failed] { has_failed = true; }};
+    std::vector<std::unique_ptr<Sink>> sinks;
+    for (const ExporterPlan& exporter : exporters) {
+        sinks.push_back(make_paced_exporter(exporter, world));
+    }
+    for (const auto& sink : sinks) {
+        loop.add_sink(*sink);
+    }
     loop.run();
+    return has_failed && exporters.size() == 1 ? kExitFailure : kExitOk;
 }
 
 } // namespace wattvisor::guest

@@ -4,7 +4,7 @@
 #include "common/agent_loop.hpp"
 #include "common/cli/safe_text.hpp"
 #include "common/energy/powercap.hpp"
-#include "common/export/exporter.hpp"
+#include "common/export/paced_exporter.hpp"
 #include "common/usage/open_cpu_time.hpp"
 #include "host-agent/energy_carrier.hpp"
 #include "host-agent/host_metrics.hpp"
@@ -141,7 +141,7 @@ private:
 
 } // namespace
 
-void run_agent(const AgentPlan& plan) {
+int run_agent(const AgentPlan& plan) {
     const HostConfig& config = plan.config;
     boost::asio::io_context io(1); // one thread: every handler below may touch everything
     PowercapSource energy(config.roots.powercap);
@@ -181,15 +181,23 @@ void run_agent(const AgentPlan& plan) {
     if (plan.publishes) {
         tidying.emplace(io, config, vms, watcher);
     }
+    bool has_failed = false;
     const ExporterWorld world{io, loop.surroundings(),
                               [&vms, &watcher](MetricSink& sink) {
                                   write_host_metrics(vms.list, watcher.last_answer(),
                                                      vms.share_status(), sink);
                               },
-                              [&loop] { loop.stop(); }};
+                              [&loop, &plan] {
+                                  if (plan.publishes) {
+                                      spdlog::info("an exporter has ended; the shares go on");
+                                  } else {
+                                      loop.stop();
+                                  }
+                              },
+                              [&has_failed] { has_failed = true; }};
     std::vector<std::unique_ptr<Sink>> exporters;
-    for (const ExporterOptions& exporter : config.exporters) {
-        exporters.push_back(make_exporter(exporter, world));
+    for (const ExporterPlan& exporter : config.exporters) {
+        exporters.push_back(make_paced_exporter(exporter, world));
     }
     for (const auto& exporter : exporters) {
         loop.add_sink(*exporter);
@@ -203,6 +211,7 @@ void run_agent(const AgentPlan& plan) {
     if (!watcher.stop()) {
         leave_at_once();
     }
+    return has_failed && !plan.publishes ? kExitFailure : kExitOk;
 }
 
 } // namespace wattvisor::host

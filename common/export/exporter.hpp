@@ -21,6 +21,8 @@ struct ExporterWorld {
     const Surroundings& surroundings;
     ExtraMetrics extra;
     std::function<void()> stop; // ends the loop, for exporters that run for a given time
+    // Something that was measured is lost; may be empty. A command ends with 1 then.
+    std::function<void()> failed{};
 };
 
 // Throws StartError, for instance where a port is taken.
