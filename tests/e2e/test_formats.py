@@ -45,8 +45,8 @@ class Formats(unittest.TestCase):
         scenario = cls.folder / "host.yaml"
         scenario.write_text("host: { sockets: 2 }\npower: { dram: { idle_watts: 3 } }\n")
         cls.counters = cls.folder / "root/sys/class/powercap"
-        cls.host = Process([PROGRAMS / "wattvisor-simulated-host", "--scenario", scenario, "--root", cls.folder / "root"],
-                           cls.folder / "host.log")
+        cls.host = Process([PROGRAMS / "wattvisor-simulated-host", "--scenario", scenario,
+                            "--root", cls.folder / "root"], cls.folder / "host.log")
         cls.addClassCleanup(cls.host.stop)
         cls.host.wait_ready((cls.counters / "intel-rapl:1/energy_uj").exists, 30, "the simulated counters")
 
@@ -73,8 +73,8 @@ class Formats(unittest.TestCase):
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
             file = self.path(f"{number}.json")
             agent = Process(self.command("json", "-t", "0", "-s", "0.05", "-f", file), self.path("log"))
-            agent.wait_ready(lambda file=file: file.exists() and len(reports_of(file.read_text())) > 2,  # type: ignore[misc]
-                             60, "three reports, each time a valid file")
+            agent.wait_ready(lambda path=file: path.exists() and len(reports_of(path.read_text())) > 2, 60,  # type: ignore[misc]
+                             "three reports, each time a valid file")
             agent.signal(number)
             status = agent.wait(30)
             self.assertEqual(-signal.SIGKILL if number == signal.SIGKILL else 0, status)
