@@ -25,6 +25,8 @@ public:
     // full, EPIPE where nobody reads any more, EAGAIN where the reader is too slow; 0 if all is
     // well.
     [[nodiscard]] virtual int append(std::string_view report) = 0;
+    // Nothing can be written any more, also later.
+    [[nodiscard]] virtual bool is_broken() const { return false; }
 };
 
 class JsonFile final : public JsonArray {
@@ -50,6 +52,7 @@ public:
     ~JsonStream() override;
 
     [[nodiscard]] int append(std::string_view report) override;
+    [[nodiscard]] bool is_broken() const override { return stream_.error() != 0; }
 
 private:
     TextStream stream_;

@@ -24,6 +24,7 @@ public:
         : fd_(std::move(fd)), stream_(io, fd_.get()) {}
 
     [[nodiscard]] int append(std::string_view report) override { return stream_.append(report); }
+    [[nodiscard]] bool is_broken() const override { return stream_.is_broken(); }
 
 private:
     FileDescriptor fd_; // destroyed last
@@ -112,6 +113,9 @@ void JsonSink::note(int error) {
         spdlog::error("json: reports are left out: {}", printable(why));
         if (events_.failed) {
             events_.failed();
+        }
+        if (array_->is_broken()) {
+            events_.stop();
         }
     }
     error_ = error;

@@ -99,8 +99,9 @@ void TextStream::write_what_goes() {
 
 void TextStream::try_later() {
     timer_.expires_after(kRetry);
-    timer_.async_wait([this](const boost::system::error_code& cancelled) {
-        if (!cancelled) {
+    const std::weak_ptr<const bool> alive = alive_;
+    timer_.async_wait([this, alive](const boost::system::error_code& cancelled) {
+        if (!cancelled && !alive.expired()) {
             write_what_goes();
             if (!waiting_.empty()) {
                 try_later();

@@ -9,6 +9,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -42,6 +43,8 @@ private:
     std::string waiting_;
     std::size_t written_ = 0; // of waiting_
     int error_ = 0;
+    // A timer that has fired cannot be cancelled any more: its handler looks whether this is gone.
+    std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
 };
 
 } // namespace wattvisor

@@ -114,6 +114,14 @@ class Formats(unittest.TestCase):
         self.assertEqual(1, agent.wait(30), "reports were lost")
         self.assertGreater(len(reports_of(file.read_text())), 0)
 
+    def test_a_device_that_takes_nothing_ends_it(self) -> None:
+        for exporter in ("json", "stdout"):
+            with Path("/dev/full").open("w") as full:
+                result = subprocess.run(self.command(exporter, "-t", "0", "-s", "0.05"), stdout=full, text=True,
+                                        stderr=subprocess.PIPE, timeout=60)
+            self.assertEqual(1, result.returncode, result.stderr)
+            self.assertIn("No space left on device", result.stderr)
+
     def test_files_that_cannot_be_written(self) -> None:
         for file, text in ((self.folder / "no/such.json", "mkdir -p"), (self.folder, "name a file in it")):
             result = subprocess.run(self.command("json", "-f", file), capture_output=True, text=True, timeout=30)
