@@ -63,6 +63,7 @@ int run_agent(const GlobalOptions& global, const std::vector<ExporterPlan>& expo
                               },
                               [&has_failed] { has_failed = true; }};
     std::vector<std::unique_ptr<Sink>> sinks;
+    sinks.reserve(exporters.size());
     for (const ExporterPlan& exporter : exporters) {
         sinks.push_back(make_paced_exporter(exporter, world));
     }

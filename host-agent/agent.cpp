@@ -196,6 +196,7 @@ int run_agent(const AgentPlan& plan) {
                               },
                               [&has_failed] { has_failed = true; }};
     std::vector<std::unique_ptr<Sink>> exporters;
+    exporters.reserve(config.exporters.size());
     for (const ExporterPlan& exporter : config.exporters) {
         exporters.push_back(make_paced_exporter(exporter, world));
     }
