@@ -5,7 +5,7 @@
 #include "common/cli/safe_text.hpp"
 #include "common/containers/container_names.hpp"
 #include "common/energy/powercap.hpp"
-#include "common/export/exporter.hpp"
+#include "common/export/paced_exporter.hpp"
 #include "common/usage/open_cpu_time.hpp"
 #include "host-agent/energy_carrier.hpp"
 #include "host-agent/host_metrics.hpp"
@@ -60,14 +60,6 @@ VmProcessRoots process_roots(const HostConfig& config) {
     roots.mountinfo = config.roots.proc / "self/mountinfo";
     roots.run_dir = watcher_settings(config.libvirt).run_dir;
     return roots;
-}
-
-ExporterNeeds needs_of_all(const std::vector<ExporterOptions>& exporters) {
-    ExporterNeeds needs;
-    for (const ExporterOptions& exporter : exporters) {
-        needs |= needs_of(exporter);
-    }
-    return needs;
 }
 
 std::optional<VmMemory> memory_of(const HostConfig& config, const CpuTimeSource& times) {
@@ -163,7 +155,7 @@ void await_list(boost::asio::io_context& io, const Vms& vms) {
 
 } // namespace
 
-void run_agent(const AgentPlan& plan) {
+int run_agent(const AgentPlan& plan) {
     const HostConfig& config = plan.config;
     boost::asio::io_context io(1); // one thread: every handler below may touch everything
     PowercapSource energy(config.roots.powercap);
@@ -177,17 +169,17 @@ void run_agent(const AgentPlan& plan) {
                 plan.publishes ? begin_ledger(config) : Ledger(Residual::idle));
     const auto times =
         open_cpu_time(config.cpu_time, config.roots.proc, host_topology(config.roots.sys));
-    const ExporterNeeds needs = needs_of_all(config.exporters);
+    const ExporterNeeds needs = needs_of(config.exporters);
     Vms vms{plan.publishes,
             {},
             VmUsage(process_roots(config), *times,
-                    {memory_of(config, *times), needs.metrics && config.resources}),
+                    {memory_of(config, *times), needs.resources && config.resources}),
             SharePublisher(config.shares, config.share_layout),
             std::nullopt,
             false};
     ContainerRegistry containers(kubernetes_node_name());
     ProcessDetails details;
-    details.resources = needs.metrics && config.resources;
+    details.resources = needs.resources && config.resources;
     details.units = needs.metrics;
     details.containers = needs.containers ? &containers : nullptr;
     std::optional<ProcessUsage> processes;
@@ -225,15 +217,24 @@ void run_agent(const AgentPlan& plan) {
     if (plan.publishes) {
         tidying.emplace(io, config, vms, watcher);
     }
+    bool has_failed = false;
     const ExporterWorld world{io, loop.surroundings(),
                               [&vms, &watcher](MetricSink& sink) {
                                   write_host_metrics(vms.list, watcher.last_answer(),
                                                      vms.share_status(), sink);
                               },
-                              [&loop] { loop.stop(); }};
+                              [&loop, &plan] {
+                                  if (plan.publishes) {
+                                      spdlog::info("an exporter has ended; the shares go on");
+                                  } else {
+                                      loop.stop();
+                                  }
+                              },
+                              [&has_failed] { has_failed = true; }};
     std::vector<std::unique_ptr<Sink>> exporters;
-    for (const ExporterOptions& exporter : config.exporters) {
-        exporters.push_back(make_exporter(exporter, world));
+    exporters.reserve(config.exporters.size());
+    for (const ExporterPlan& exporter : config.exporters) {
+        exporters.push_back(make_paced_exporter(exporter, world));
     }
     for (const auto& exporter : exporters) {
         loop.add_sink(*exporter);
@@ -248,6 +249,7 @@ void run_agent(const AgentPlan& plan) {
     if (!watcher.stop()) {
         leave_at_once();
     }
+    return has_failed && !plan.publishes ? kExitFailure : kExitOk;
 }
 
 } // namespace wattvisor::host

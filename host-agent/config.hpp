@@ -54,7 +54,7 @@ struct HostConfig {
     ShareLayout share_layout = ShareLayout::merged;
     LedgerSettings ledger;
     // None unless the file asks for one: a port is opened only where somebody wrote so.
-    std::vector<ExporterOptions> exporters;
+    std::vector<ExporterPlan> exporters;
 };
 
 struct HostConfigReading {

@@ -5,16 +5,37 @@ namespace wattvisor {
 
 ExporterCommands::ExporterCommands(CLI::App& app)
     : stdout_command_(add_stdout_command(app, stdout_)),
+      json_command_(add_json_command(app, json_)),
       prometheus_command_(add_prometheus_command(app, prometheus_)) {}
 
 std::optional<ExporterOptions> ExporterCommands::chosen() const {
     if (stdout_command_->parsed()) {
         return stdout_;
     }
+    if (json_command_->parsed()) {
+        return json_;
+    }
     if (prometheus_command_->parsed()) {
         return prometheus_;
     }
     return std::nullopt;
+}
+
+std::vector<std::string> ExporterCommands::notices() const {
+    std::vector<std::string> notices;
+    if (stdout_command_->count("--regex") > 0 && stdout_command_->count("--processes") > 0) {
+        notices.emplace_back("--processes has no effect: --regex shows all that it finds");
+    }
+    const bool by_process = json_command_->count("--process-regex") > 0;
+    const bool by_container = json_command_->count("--container-regex") > 0;
+    if (by_process && by_container) {
+        notices.emplace_back("--container-regex has no effect: --process-regex goes before");
+    }
+    if ((by_process || by_container) && json_command_->count("--max-top-consumers") > 0) {
+        notices.emplace_back("--max-top-consumers has no effect: a regular expression reports all "
+                             "that it finds");
+    }
+    return notices;
 }
 
 void apply_global_options(const GlobalOptions& global, ExporterOptions& exporter) {

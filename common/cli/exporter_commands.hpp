@@ -10,6 +10,8 @@
 #include <CLI/App.hpp>
 
 #include <optional>
+#include <string>
+#include <vector>
 
 namespace wattvisor {
 
@@ -17,6 +19,7 @@ namespace wattvisor {
 // behind the subcommand's name too, where a letter does not mean something else there. One file
 // each: stdout_command.cpp, prometheus_command.cpp, ...
 CLI::App* add_stdout_command(CLI::App& app, StdoutOptions& options);
+CLI::App* add_json_command(CLI::App& app, JsonOptions& options);
 CLI::App* add_prometheus_command(CLI::App& app, PrometheusOptions& options);
 
 // All of them.
@@ -29,11 +32,15 @@ public:
 
     // Which one was typed, after parsing; none if another command was.
     [[nodiscard]] std::optional<ExporterOptions> chosen() const;
+    // Sentences for the log: options that have no effect beside others.
+    [[nodiscard]] std::vector<std::string> notices() const;
 
 private:
     StdoutOptions stdout_;
+    JsonOptions json_;
     PrometheusOptions prometheus_;
     CLI::App* stdout_command_;
+    CLI::App* json_command_;
     CLI::App* prometheus_command_;
 };
 

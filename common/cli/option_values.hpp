@@ -3,12 +3,15 @@
 // add options to a CLI::App; all throw CLI::ValidationError.
 #pragma once
 
+#include "common/base/pattern.hpp"
+
 #include <CLI/App.hpp>
 
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,10 +22,22 @@ namespace wattvisor {
 // Not shorter than counters are renewed, not longer than an hour.
 [[nodiscard]] std::chrono::nanoseconds interval_value(const std::string& option,
                                                       const std::string& text);
+[[nodiscard]] std::chrono::nanoseconds checked_interval(const std::string& option,
+                                                        std::chrono::nanoseconds interval);
+// Scaphandre's versions disagree on whether 0 or a negative number means forever: both do here,
+// which is no value.
+[[nodiscard]] std::optional<std::chrono::nanoseconds> timeout_value(const std::string& option,
+                                                                    std::string_view text);
 [[nodiscard]] std::uint64_t number_value(const std::string& option, const std::string& text,
                                          std::uint64_t low, std::uint64_t high);
 [[nodiscard]] std::uint16_t port_value(const std::string& option, const std::string& text,
                                        std::uint16_t low = 1);
+
+inline constexpr std::uint64_t kMostConsumers = 10'000;
+
+// A regular expression; one that is none is a mistake of the command line.
+CLI::Option* add_pattern(CLI::App& app, const std::string& names, std::optional<Pattern>& pattern,
+                         const std::string& help);
 
 // An option whose value is handed to `take` as it was typed.
 CLI::Option* add_text(CLI::App& app, const std::string& names,

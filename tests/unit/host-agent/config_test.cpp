@@ -47,7 +47,7 @@ void expect_defaults(const HostConfig& config) {
 }
 
 PrometheusOptions prometheus(const HostConfig& config, std::size_t position) {
-    return std::get<PrometheusOptions>(config.exporters.at(position));
+    return std::get<PrometheusOptions>(config.exporters.at(position).exporter);
 }
 
 std::string shipped_file() {
@@ -121,8 +121,9 @@ TEST(HostConfig, SaysWhichPoliciesAndExportersThereAre) {
     EXPECT_THAT(problems_of("policy: capcity\n"),
                 ElementsAre("h.yaml:1:9: policy must be active, capacity or static, not "
                             "\"capcity\""));
-    EXPECT_THAT(problems_of("exporters:\n  - type: riemann\n    port: 5555\n"),
-                ElementsAre("h.yaml:2:11: type must be prometheus, not \"riemann\""));
+    EXPECT_THAT(
+        problems_of("exporters:\n  - type: riemann\n    port: 5555\n"),
+        ElementsAre("h.yaml:2:11: type must be stdout, json or prometheus, not \"riemann\""));
     EXPECT_THAT(
         problems_of("exporters:\n  - port: 5555\n"),
         ElementsAre(HasSubstr("the key \"type\" is missing, for example type: prometheus")));
