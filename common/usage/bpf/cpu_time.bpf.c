@@ -104,10 +104,10 @@ static __always_inline void make_entry(struct CpuSlot* slot, struct task_struct*
     slot->lost += 1;
 }
 
-// What the scheduler itself has charged the thread for since it got the CPU. It ends where the switch
-// began; what lies between there and here, looking for work on other CPUs above all, would be tens
-// of microseconds for a thread that sleeps often. Where the two cannot be of the same slice, as for
-// what ran when the program was loaded, it is the time that passed.
+// What the scheduler itself has charged the thread for since it got the CPU. It ends where the
+// switch began; what lies between there and here, looking for work on other CPUs above all, would
+// be tens of microseconds for a thread that sleeps often. Where the two cannot be of the same
+// slice, as for what ran when the program was loaded, it is the time that passed.
 static __always_inline __u64 slice_of(struct CpuSlot* slot, struct task_struct* task, __u64 now) {
     __u64 passed = now > slot->since_ns ? now - slot->since_ns : 0;
     __u64 charged = task->se.sum_exec_runtime - slot->thread_ns;

@@ -212,7 +212,7 @@ TEST(HostConfig, HasProcessesAndResourcesOffUnlessAskedFor) {
     EXPECT_TRUE(reading.problems.empty());
     EXPECT_TRUE(reading.config.processes);
     EXPECT_TRUE(reading.config.resources);
-    EXPECT_TRUE(std::get<PrometheusOptions>(reading.config.exporters.at(0)).containers);
+    EXPECT_TRUE(std::get<PrometheusOptions>(reading.config.exporters.at(0).exporter).containers);
     EXPECT_FALSE(read_host_config("processes: 3", "f").problems.empty());
 }
 
