@@ -9,8 +9,10 @@
 
 #include <CLI/App.hpp>
 
+#include <array>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace wattvisor {
@@ -21,6 +23,9 @@ namespace wattvisor {
 CLI::App* add_stdout_command(CLI::App& app, StdoutOptions& options);
 CLI::App* add_json_command(CLI::App& app, JsonOptions& options);
 CLI::App* add_prometheus_command(CLI::App& app, PrometheusOptions& options);
+// Told with them where Kubernetes' API is; here containers are found without it.
+inline constexpr std::array<std::string_view, 3> kPrometheusWithoutEffect{
+    "--kubernetes-host", "--kubernetes-scheme", "--kubernetes-port"};
 
 // All of them.
 class ExporterCommands {
