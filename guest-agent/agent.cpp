@@ -43,6 +43,7 @@ void run_agent(const GlobalOptions& global, const ExporterOptions& exporter,
     const auto folder = powercap_folder(global, powercap_path);
     spdlog::info("reading energy from {}", folder.string());
 
+    PushStatistics push;
     boost::asio::io_context io(1); // one thread: every handler below may touch everything
     const auto energy = make_energy_source(global, folder);
     // A VM's sockets are its host's invention: energy of any zone is split by all CPUs' time.
@@ -56,7 +57,9 @@ void run_agent(const GlobalOptions& global, const ExporterOptions& exporter,
     AgentLoop loop(io, meter, *energy, processes, interval);
 
     const auto sink =
-        make_exporter(exporter, {io, loop.surroundings(), {}, [&loop] { loop.stop(); }});
+        make_exporter(exporter, {io, loop.surroundings(), push,
+                                 [&push](MetricSink& metrics) { push.write(metrics); },
+                                 [&loop] { loop.stop(); }});
     loop.add_sink(*sink);
     loop.run();
 }

@@ -3,6 +3,7 @@
 #include "common/cli/cli_options.hpp"
 #include "common/cli/exporter_commands.hpp"
 #include "common/cli/logging.hpp"
+#include "common/cli/secret_arguments.hpp"
 #include "guest-agent/agent.hpp"
 
 #include <CLI/App.hpp>
@@ -15,7 +16,7 @@ namespace {
 
 using namespace wattvisor;
 
-int run(int argc, const char* const* argv) {
+int run(int argc, char** argv) {
     GlobalOptions global;
 
     CLI::App app("The power meter inside a virtual machine: splits the energy that the host agent "
@@ -28,6 +29,7 @@ int run(int argc, const char* const* argv) {
         return *exit_code;
     }
 
+    hide_in_arguments(argc, argv, exporters.secret());
     setup_logging(spdlog::level::info, global.verbosity);
     for (const std::string& notice : global.notices) {
         spdlog::info("{}", notice);

@@ -143,6 +143,7 @@ private:
 
 void run_agent(const AgentPlan& plan) {
     const HostConfig& config = plan.config;
+    PushStatistics push;
     boost::asio::io_context io(1); // one thread: every handler below may touch everything
     PowercapSource energy(config.roots.powercap);
     check_counters(energy);
@@ -181,10 +182,11 @@ void run_agent(const AgentPlan& plan) {
     if (plan.publishes) {
         tidying.emplace(io, config, vms, watcher);
     }
-    const ExporterWorld world{io, loop.surroundings(),
-                              [&vms, &watcher](MetricSink& sink) {
+    const ExporterWorld world{io, loop.surroundings(), push,
+                              [&vms, &watcher, &push](MetricSink& sink) {
                                   write_host_metrics(vms.list, watcher.last_answer(),
                                                      vms.share_status(), sink);
+                                  push.write(sink);
                               },
                               [&loop] { loop.stop(); }};
     std::vector<std::unique_ptr<Sink>> exporters;

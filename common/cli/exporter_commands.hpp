@@ -10,6 +10,7 @@
 #include <CLI/App.hpp>
 
 #include <optional>
+#include <string_view>
 
 namespace wattvisor {
 
@@ -18,6 +19,11 @@ namespace wattvisor {
 // each: stdout_command.cpp, prometheus_command.cpp, ...
 CLI::App* add_stdout_command(CLI::App& app, StdoutOptions& options);
 CLI::App* add_prometheus_command(CLI::App& app, PrometheusOptions& options);
+CLI::App* add_prometheus_push_command(CLI::App& app, PrometheusPushOptions& options);
+// The seed's spelling, and that of later versions, whose short letters mean the opposite.
+CLI::App* add_warp10_command(CLI::App& app, Warp10Options& options);
+CLI::App* add_warpten_command(CLI::App& app, Warp10Options& options);
+CLI::App* add_riemann_command(CLI::App& app, RiemannOptions& options);
 
 // All of them.
 class ExporterCommands {
@@ -29,12 +35,22 @@ public:
 
     // Which one was typed, after parsing; none if another command was.
     [[nodiscard]] std::optional<ExporterOptions> chosen() const;
+    // What was typed and nobody else must read, to be taken out of the command line; may be empty.
+    [[nodiscard]] std::string_view secret() const;
 
 private:
     StdoutOptions stdout_;
     PrometheusOptions prometheus_;
+    PrometheusPushOptions prometheus_push_;
+    Warp10Options warp10_;
+    Warp10Options warpten_;
+    RiemannOptions riemann_;
     CLI::App* stdout_command_;
     CLI::App* prometheus_command_;
+    CLI::App* prometheus_push_command_;
+    CLI::App* warp10_command_;
+    CLI::App* warpten_command_;
+    CLI::App* riemann_command_;
 };
 
 // What global options say of an exporter: --no-header.

@@ -3,6 +3,8 @@
 // add options to a CLI::App; all throw CLI::ValidationError.
 #pragma once
 
+#include "common/cli/exporter_options.hpp"
+
 #include <CLI/App.hpp>
 
 #include <chrono>
@@ -23,6 +25,10 @@ namespace wattvisor {
                                          std::uint64_t low, std::uint64_t high);
 [[nodiscard]] std::uint16_t port_value(const std::string& option, const std::string& text,
                                        std::uint16_t low = 1);
+
+// The path of a page, without slashes in front.
+[[nodiscard]] std::string suffix_value(std::string text);
+[[nodiscard]] HttpScheme scheme_value(const std::string& text);
 
 // An option whose value is handed to `take` as it was typed.
 CLI::Option* add_text(CLI::App& app, const std::string& names,

@@ -18,7 +18,8 @@
 namespace wattvisor {
 
 struct MetricOptions {
-    bool qemu = false; // the label vmname on QEMU processes
+    bool qemu = false;       // the label vmname on QEMU processes
+    bool containers = false; // labels of where a process runs: container, pod, systemd unit
     // Longest label cmdline in bytes, cut where a character ends; 0 leaves the label out.
     std::size_t cmdline_limit = 4096;
     // How old the snapshot is now; only the caller has a clock.
