@@ -11,4 +11,5 @@ find_package(pugixml REQUIRED)
 find_package(OpenSSL REQUIRED)
 find_package(Protobuf REQUIRED) # with protoc, which compiles .proto files at build time
 find_package(PkgConfig REQUIRED)
+pkg_check_modules(RE2 REQUIRED IMPORTED_TARGET re2)
 pkg_check_modules(LIBVIRT REQUIRED IMPORTED_TARGET libvirt>=9.0)

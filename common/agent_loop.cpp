@@ -2,6 +2,7 @@
 #include "common/agent_loop.hpp"
 
 #include "common/cli/safe_text.hpp"
+#include "common/machine/start_pages.hpp"
 
 #include <boost/system/error_code.hpp>
 #include <spdlog/spdlog.h>
@@ -12,6 +13,13 @@
 #include <utility>
 
 namespace wattvisor {
+
+namespace {
+
+// Until all VMs were looked at closely, and every sink has done its work once.
+constexpr std::uint64_t kTicksOfStart = 5;
+
+} // namespace
 
 AgentLoop::AgentLoop(boost::asio::io_context& io, Meter& meter, EnergySource& energy,
                      ConsumerSource& consumers, std::chrono::nanoseconds interval)
@@ -41,6 +49,9 @@ void AgentLoop::tick(const TickTime& time) {
     surroundings_.read(time.monotonic);
     for (Sink* sink : sinks_) {
         hand_over(*sink, snapshot);
+    }
+    if (++ticks_ == kTicksOfStart) {
+        release_start_pages();
     }
 }
 

@@ -29,6 +29,7 @@ public:
 
     // Read at each tick before the sinks are called.
     [[nodiscard]] const Surroundings& surroundings() const { return surroundings_; }
+    [[nodiscard]] Surroundings& surroundings() { return surroundings_; }
 
     // Returns when a signal came or stop() was called.
     void run();
@@ -62,6 +63,7 @@ private:
     std::uint64_t suspends_ = 0;
     std::uint64_t ticks_skipped_ = 0;
     bool was_late_ = false;
+    std::uint64_t ticks_ = 0;
     std::uint64_t lost_ends_ = 0;
     std::map<Sink*, std::string> sink_problems_;
 };

@@ -2,8 +2,9 @@
 #include "guest-agent/agent.hpp"
 
 #include "common/agent_loop.hpp"
+#include "common/containers/container_names.hpp"
 #include "common/energy/powercap.hpp"
-#include "common/export/exporter.hpp"
+#include "common/export/paced_exporter.hpp"
 #include "common/usage/open_cpu_time.hpp"
 #include "common/usage/process_usage.hpp"
 #include "guest-agent/share_source.hpp"
@@ -29,17 +30,11 @@ std::unique_ptr<EnergySource> make_energy_source(const GlobalOptions& global,
     return counters;
 }
 
-std::chrono::nanoseconds tick_interval(const GlobalOptions& global,
-                                       const ExporterOptions& exporter) {
-    const auto* terminal = std::get_if<StdoutOptions>(&exporter);
-    return terminal != nullptr ? terminal->interval() : global.interval;
-}
-
 } // namespace
 
-void run_agent(const GlobalOptions& global, const ExporterOptions& exporter,
-               const char* powercap_path) {
-    const auto interval = tick_interval(global, exporter);
+int run_agent(const GlobalOptions& global, const std::vector<ExporterPlan>& exporters,
+              const char* powercap_path) {
+    const auto interval = global.interval;
     const auto folder = powercap_folder(global, powercap_path);
     spdlog::info("reading energy from {}", folder.string());
 
@@ -50,18 +45,49 @@ void run_agent(const GlobalOptions& global, const ExporterOptions& exporter,
     const auto topology = global.vm ? std::make_shared<const CpuTopology>(single_socket(1))
                                     : host_topology(global.sys);
     const auto times = open_cpu_time(global.cpu_time, global.proc, topology);
-    ProcessUsage processes(global.proc, *times);
+    const ExporterNeeds needs = needs_of(exporters);
+    ContainerRegistry containers(kubernetes_node_name());
+    ProcessDetails details;
+    details.resources = needs.resources && global.resources;
+    details.units = needs.metrics;
+    details.containers = needs.containers ? &containers : nullptr;
+    ProcessUsage processes(global.proc, *times, details);
     // Inside a VM nothing is idle: the host has charged the VM for what it used.
     const Residual residual = global.vm ? Residual::other : Residual::idle;
     Meter meter({make_epoch(), interval, {}, {}}, Ledger(residual));
     AgentLoop loop(io, meter, *energy, processes, interval);
 
-    const auto sink =
-        make_exporter(exporter, {io, loop.surroundings(), push,
-                                 [&push](MetricSink& metrics) { push.write(metrics); },
-                                 [&loop] { loop.stop(); }});
-    loop.add_sink(*sink);
+    if (needs.metrics) {
+        loop.surroundings().read_host_from(global.proc, global.sys);
+    }
+    std::optional<ContainerNames> names;
+    if (needs.containers) {
+        loop.add_sink(names.emplace(io, containers, usual_container_sources()));
+    }
+    std::size_t running = exporters.size();
+    bool has_failed = false;
+    const ExporterWorld world{io,
+                              loop.surroundings(),
+                              push,
+                              [&push](MetricSink& metrics) { push.write(metrics); },
+                              [&loop, &running] {
+                                  if (--running == 0) {
+                                      loop.stop();
+                                  } else {
+                                      spdlog::info("an exporter has ended; {} go on", running);
+                                  }
+                              },
+                              [&has_failed] { has_failed = true; }};
+    std::vector<std::unique_ptr<Sink>> sinks;
+    sinks.reserve(exporters.size());
+    for (const ExporterPlan& exporter : exporters) {
+        sinks.push_back(make_paced_exporter(exporter, world));
+    }
+    for (const auto& sink : sinks) {
+        loop.add_sink(*sink);
+    }
     loop.run();
+    return has_failed && exporters.size() == 1 ? kExitFailure : kExitOk;
 }
 
 } // namespace wattvisor::guest

@@ -3,11 +3,13 @@
 
 #include "common/agent_loop.hpp"
 #include "common/cli/safe_text.hpp"
+#include "common/containers/container_names.hpp"
 #include "common/energy/powercap.hpp"
-#include "common/export/exporter.hpp"
+#include "common/export/paced_exporter.hpp"
 #include "common/usage/open_cpu_time.hpp"
 #include "host-agent/energy_carrier.hpp"
 #include "host-agent/host_metrics.hpp"
+#include "host-agent/host_usage.hpp"
 #include "host-agent/ledger_keeper.hpp"
 #include "host-agent/libvirt_watcher.hpp"
 #include "host-agent/qemu_pid_file.hpp"
@@ -74,8 +76,10 @@ struct Vms {
     VmUsage usage;
     SharePublisher shares;
     std::optional<EnergyCarrier> carrier; // where energy travels with VMs
+    bool is_listed = false;               // libvirt has answered, or said why it does not
 
     void update(VmList fresh) {
+        is_listed = true;
         if (fresh.connected != list.connected || fresh.problem != list.problem) {
             if (fresh.connected) {
                 spdlog::info("libvirt answers: {} VMs run", fresh.vms.size());
@@ -132,6 +136,16 @@ private:
     std::chrono::nanoseconds patience_;
 };
 
+// So that the first tick knows the VMs and writes their shares, and not only the second. A libvirt
+// that is slow to answer is not waited for.
+void await_list(boost::asio::io_context& io, const Vms& vms) {
+    boost::asio::steady_timer patience(io, std::chrono::milliseconds(200));
+    const auto is_over = std::make_shared<bool>(false); // the handler may be called after this ends
+    patience.async_wait([is_over](const boost::system::error_code&) { *is_over = true; });
+    while (!vms.is_listed && !*is_over && io.run_one() > 0) {
+    }
+}
+
 // Leaves without unwinding: the libvirt thread is stuck in a call and may still use what it has.
 [[noreturn]] void leave_at_once() {
     spdlog::warn("libvirt does not let go of its thread: leaving it behind");
@@ -141,7 +155,7 @@ private:
 
 } // namespace
 
-void run_agent(const AgentPlan& plan) {
+int run_agent(const AgentPlan& plan) {
     const HostConfig& config = plan.config;
     PushStatistics push;
     boost::asio::io_context io(1); // one thread: every handler below may touch everything
@@ -156,12 +170,34 @@ void run_agent(const AgentPlan& plan) {
                 plan.publishes ? begin_ledger(config) : Ledger(Residual::idle));
     const auto times =
         open_cpu_time(config.cpu_time, config.roots.proc, host_topology(config.roots.sys));
+    const ExporterNeeds needs = needs_of(config.exporters);
     Vms vms{plan.publishes,
             {},
-            VmUsage(process_roots(config), *times, memory_of(config, *times)),
+            VmUsage(process_roots(config), *times,
+                    {memory_of(config, *times), needs.resources && config.resources}),
             SharePublisher(config.shares, config.share_layout),
-            std::nullopt};
-    AgentLoop loop(io, meter, energy, vms.usage, config.interval);
+            std::nullopt,
+            false};
+    ContainerRegistry containers(kubernetes_node_name());
+    ProcessDetails details;
+    details.resources = needs.resources && config.resources;
+    details.units = needs.metrics;
+    details.containers = needs.containers ? &containers : nullptr;
+    std::optional<ProcessUsage> processes;
+    std::optional<HostUsage> all;
+    if (config.processes) {
+        processes.emplace(config.roots.proc, *times, details);
+        all.emplace(*times, vms.usage, *processes);
+    }
+    ConsumerSource& consumers = all ? static_cast<ConsumerSource&>(*all) : vms.usage;
+    AgentLoop loop(io, meter, energy, consumers, config.interval);
+    if (needs.metrics) {
+        loop.surroundings().read_host_from(config.roots.proc, config.roots.sys);
+    }
+    std::optional<ContainerNames> names;
+    if (needs.containers && config.processes) {
+        loop.add_sink(names.emplace(io, containers, usual_container_sources()));
+    }
 
     LedgerKeeper ledger_keeper(meter, config.ledger, read_boot_id(config.roots.proc));
     if (plan.publishes) {
@@ -182,22 +218,34 @@ void run_agent(const AgentPlan& plan) {
     if (plan.publishes) {
         tidying.emplace(io, config, vms, watcher);
     }
-    const ExporterWorld world{io, loop.surroundings(), push,
+    bool has_failed = false;
+    const ExporterWorld world{io,
+                              loop.surroundings(),
+                              push,
                               [&vms, &watcher, &push](MetricSink& sink) {
                                   write_host_metrics(vms.list, watcher.last_answer(),
                                                      vms.share_status(), sink);
                                   push.write(sink);
                               },
-                              [&loop] { loop.stop(); }};
+                              [&loop, &plan] {
+                                  if (plan.publishes) {
+                                      spdlog::info("an exporter has ended; the shares go on");
+                                  } else {
+                                      loop.stop();
+                                  }
+                              },
+                              [&has_failed] { has_failed = true; }};
     std::vector<std::unique_ptr<Sink>> exporters;
-    for (const ExporterOptions& exporter : config.exporters) {
-        exporters.push_back(make_exporter(exporter, world));
+    exporters.reserve(config.exporters.size());
+    for (const ExporterPlan& exporter : config.exporters) {
+        exporters.push_back(make_paced_exporter(exporter, world));
     }
     for (const auto& exporter : exporters) {
         loop.add_sink(*exporter);
     }
 
     watcher.start();
+    await_list(io, vms);
     loop.run();
     if (plan.publishes) {
         ledger_keeper.close();
@@ -205,6 +253,7 @@ void run_agent(const AgentPlan& plan) {
     if (!watcher.stop()) {
         leave_at_once();
     }
+    return has_failed && !plan.publishes ? kExitFailure : kExitOk;
 }
 
 } // namespace wattvisor::host

@@ -12,7 +12,9 @@ struct AgentPlan {
     bool publishes = false; // writes shares and the ledger
 };
 
-// Runs until a signal, or until the time of an exporter is over. Throws StartError.
-void run_agent(const AgentPlan& plan);
+// Runs until a signal. Where nothing is published and the time of the exporter is over, ends too;
+// while shares are published, only that exporter ends. Returns the exit code: kExitFailure where
+// an exporter that ran alone lost a report. Throws StartError.
+[[nodiscard]] int run_agent(const AgentPlan& plan);
 
 } // namespace wattvisor::host

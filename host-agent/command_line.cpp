@@ -77,6 +77,11 @@ void add_host_options(CLI::App& app, HostCommandLine& line) {
         app, "--share-layout", options.share_layout,
         {{"merged", ShareLayout::merged}, {"per-socket", ShareLayout::per_socket}},
         "Whether a VM sees one package or as many as the host has (default merged)");
+    app.add_flag(
+        "--with-processes,!--no-processes",
+        [&options](std::int64_t count) { options.processes = count > 0; },
+        "Charge the processes that belong to no VM too, each by itself (default: with the commands "
+        "of one exporter, not with qemu and run)");
 }
 
 void add_qemu_command(CLI::App& app) {
@@ -161,6 +166,8 @@ void apply_options(const HostCommandLine& line, HostConfig& config) {
     config.shares.root = host.share_root.value_or(config.shares.root);
     config.shares.folder = host.share_folder.value_or(config.shares.folder);
     config.share_layout = host.share_layout.value_or(config.share_layout);
+    config.processes = host.processes.value_or(config.processes);
+    config.resources = config.resources && global.resources;
     if (host.run_dir) {
         config.shares.run_dir = *host.run_dir;
         config.ledger.file = *host.run_dir / "ledger.json";

@@ -23,6 +23,7 @@ struct HostOptions {
     std::optional<std::filesystem::path> run_dir;
     std::optional<ShareFolderNaming> share_folder;
     std::optional<ShareLayout> share_layout;
+    std::optional<bool> processes;
 };
 
 struct RunOptions {

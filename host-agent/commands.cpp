@@ -2,6 +2,7 @@
 #include "host-agent/commands.hpp"
 
 #include "common/accounting/ledger_file.hpp"
+#include "common/export/paced_exporter.hpp"
 #include "host-agent/agent.hpp"
 #include "host-agent/enroll.hpp"
 #include "host-agent/vms_list.hpp"
@@ -90,8 +91,7 @@ EnrollOptions enroll_options(const HostCommandLine& line) {
 } // namespace
 
 int run_qemu(const HostCommandLine& line) {
-    run_agent({default_config(line), true});
-    return kExitOk;
+    return run_agent({default_config(line), true});
 }
 
 int run_daemon(const HostCommandLine& line) {
@@ -100,18 +100,17 @@ int run_daemon(const HostCommandLine& line) {
         std::cout << line.run.config.string() << ": the configuration is good\n";
         return kExitOk;
     }
-    run_agent({config, true});
-    return kExitOk;
+    return run_agent({config, true});
 }
 
 int run_exporter(const HostCommandLine& line, const ExporterOptions& exporter) {
     HostConfig config = default_config(line);
-    if (const auto* terminal = std::get_if<StdoutOptions>(&exporter)) {
-        config.interval = terminal->interval();
-    }
-    config.exporters = {exporter};
-    run_agent({config, false});
-    return kExitOk;
+    config.interval = tick_interval(exporter, config.interval);
+    config.exporters = {ExporterPlan{exporter, {}, {}}};
+    // As Scaphandre, which knows processes only. The daemon is asked for it in its configuration.
+    config.processes = line.host.processes.value_or(true);
+    config.resources = line.global.resources;
+    return run_agent({config, false});
 }
 
 int show_vms(const HostCommandLine& line) {

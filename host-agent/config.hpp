@@ -44,13 +44,17 @@ struct HostConfig {
     std::chrono::nanoseconds interval = std::chrono::seconds(1);
     PolicySettings policy;
     CpuTimeChoice cpu_time = CpuTimeChoice::automatic;
+    // Processes beside the VMs as consumers of their own, and whether their memory and storage are
+    // read, and those of VMs' QEMU processes. Both cost more than VMs alone.
+    bool processes = false;
+    bool resources = false;
     LibvirtSettings libvirt;
     Roots roots;
     ShareSettings shares;
     ShareLayout share_layout = ShareLayout::merged;
     LedgerSettings ledger;
     // None unless the file asks for one: a port is opened only where somebody wrote so.
-    std::vector<ExporterOptions> exporters;
+    std::vector<ExporterPlan> exporters;
 };
 
 struct HostConfigReading {

@@ -16,7 +16,7 @@ namespace wattvisor::host {
 namespace {
 
 // Each VM is looked at anew every so many rounds, and not all in the same one.
-constexpr std::size_t kRoundsPerRefresh = 60;
+constexpr std::size_t kRoundsPerRefresh = 300;
 // With the list, so that this many rounds have their turn at once.
 constexpr std::size_t kRoundsPerList = 10;
 // What one question may bring: REMOTE_DOMAIN_LIST_MAX of libvirt's protocol.

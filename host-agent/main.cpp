@@ -35,8 +35,10 @@ int run(int argc, char** argv) {
 
     hide_in_arguments(argc, argv, exporters.secret());
     setup_logging(spdlog::level::info, line.global.verbosity);
-    for (const std::string& notice : line.global.notices) {
-        spdlog::info("{}", notice);
+    for (const auto& notices : {line.global.notices, exporters.notices()}) {
+        for (const std::string& notice : notices) {
+            spdlog::info("{}", notice);
+        }
     }
     raise_open_file_limit();
     if (auto exporter = exporters.chosen()) {

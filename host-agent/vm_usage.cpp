@@ -28,11 +28,11 @@ nanoseconds since_boot() {
 constexpr std::uint64_t kFirstLooks = 5;
 // Later, each VM has its turn: for the times of its single threads, and for helpers that were
 // plugged in. The second is a multiple of the first.
-constexpr std::uint64_t kTicksPerLook = 30;
+constexpr std::uint64_t kTicksPerLook = 60;
 constexpr std::uint64_t kTicksPerSearch = 120;
 // What is the same for all VMs is listed anew for a VM that starts, and else so seldom: with a
 // hundred VMs one of them is searched at nearly every tick.
-constexpr std::uint64_t kTicksPerRefresh = 30;
+constexpr std::uint64_t kTicksPerRefresh = 60;
 
 std::uint64_t turn_of(const std::string& uuid, std::uint64_t ticks) {
     return std::hash<std::string>{}(uuid) % ticks;
@@ -60,8 +60,14 @@ ConsumerPtr make_consumer(const Vm& vm, const std::filesystem::path& proc_root, 
 
 } // namespace
 
-VmUsage::VmUsage(VmProcessRoots roots, CpuTimeSource& times, std::optional<VmMemory> memory)
-    : roots_(std::move(roots)), times_(times), finder_(roots_), memory_(std::move(memory)) {}
+VmUsage::VmUsage(VmProcessRoots roots, CpuTimeSource& times, VmDetails details)
+    : roots_(std::move(roots)), times_(times), finder_(roots_), details_(std::move(details)) {}
+
+// Only what nobody was charged for before.
+bool VmUsage::is_charged_from_birth(const ProcessClock& clock) const {
+    return was_born_since(clock.stat(), last_look_) &&
+           !(charged_elsewhere_ && charged_elsewhere_(clock.pid()));
+}
 
 void VmUsage::update(const std::vector<Vm>& vms) {
     std::set<std::string_view> listed;
@@ -104,7 +110,7 @@ void VmUsage::watch_qemu(Watched& watched) {
     }
     // What QEMU used before the last look was charged to `other` then; only a VM that started since
     // is charged from its birth.
-    const bool from_birth = was_born_since(clock->stat(), last_look_);
+    const bool from_birth = is_charged_from_birth(*clock);
     taken_.insert(watched.vm.pid);
     watched.processes.emplace_back(std::move(*clock), Component::emulator, true, from_birth);
 }
@@ -152,12 +158,13 @@ void VmUsage::search(Watched& watched) {
         if (!clock || clock->stat().start_ticks != found.start_ticks) {
             continue;
         }
-        const bool from_birth = was_born_since(clock->stat(), last_look_);
+        const bool from_birth = is_charged_from_birth(*clock);
         taken_.insert(found.pid);
         watched.processes.emplace_back(std::move(*clock), found.component, false, from_birth);
     }
-    if (memory_) {
-        watched.resident = memory_->resident(finder_.memory_of(watched.vm.pid), watched.resident);
+    if (details_.memory) {
+        watched.resident =
+            details_.memory->resident(finder_.memory_of(watched.vm.pid), watched.resident);
     }
 }
 
@@ -176,9 +183,7 @@ void VmUsage::read(Watched& watched) {
                   [](const VmProcessWatch& process) { return process.has_ended(); });
 }
 
-// What QEMU or a helper started and nobody saw alive.
-void VmUsage::share_out_short_lives() {
-    const std::vector<ShortLife> lives = times_.take_short_lives();
+void VmUsage::take_short_lives(std::vector<ShortLife>& lives) {
     if (lives.empty()) {
         return;
     }
@@ -188,26 +193,33 @@ void VmUsage::share_out_short_lives() {
             owners.emplace(process.pid(), &watched);
         }
     }
-    for (const ShortLife& life : lives) {
+    std::erase_if(lives, [&owners](const ShortLife& life) {
         const auto owner = owners.find(life.parent);
-        if (owner != owners.end()) {
-            add_times(owner->second->count, life.time);
-            owner->second->components[index_of(Component::helper)] += total_of(life.time);
+        if (owner == owners.end()) {
+            return false;
         }
-    }
+        add_times(owner->second->count, life.time);
+        owner->second->components[index_of(Component::helper)] += total_of(life.time);
+        return true;
+    });
 }
 
 ConsumerUsage VmUsage::usage_of(Watched& watched) const {
-    return {watched.consumer, watched.count,
-            looked_at_.contains(&watched)
-                ? std::make_shared<const ComponentTimes>(watched.components)
-                : nullptr,
-            watched.resident};
+    ConsumerUsage usage{watched.consumer, watched.count,
+                        looked_at_.contains(&watched)
+                            ? std::make_shared<const ComponentTimes>(watched.components)
+                            : nullptr,
+                        watched.resident};
+    // A VM's count moves with its helpers too: QEMU is read once too often then, never too seldom.
+    if (details_.resources && watched.consumer->pid > 0) {
+        usage.resources = watched.resources.look(roots_.proc, watched.consumer->pid,
+                                                 total_of(watched.count), false);
+    }
+    return usage;
 }
 
-UsageSample VmUsage::collect() {
+void VmUsage::find() {
     ++ticks_;
-    times_.begin();
     // Here and not when it is heard of: a VM that is back before the tick goes on counting. One
     // that is gone is told of once more, with its last part.
     std::erase_if(vms_, [this](const auto& entry) {
@@ -220,26 +232,35 @@ UsageSample VmUsage::collect() {
         return is_over;
     });
     look_at_due();
+}
+
+void VmUsage::read_all() {
     for (auto& [uuid, watched] : vms_) {
         read(watched);
         watched.is_told = !watched.is_listed;
     }
-    share_out_short_lives();
-    UsageSample sample;
-    sample.topology = times_.topology();
+}
+
+void VmUsage::append_to(UsageSample& sample) {
     sample.consumers.reserve(vms_.size());
     for (auto& [uuid, watched] : vms_) {
         sample.consumers.push_back(usage_of(watched));
     }
-    sample.busy_time = times_.busy_time();
-    sample.busy_error = times_.busy_error();
-    sample.time_source = times_.name();
-    sample.sees_ends = times_.sees_ends();
-    sample.lost_ends = times_.lost();
-    if (memory_) {
-        sample.used_memory = memory_->used();
+    if (details_.memory) {
+        sample.used_memory = details_.memory->used();
     }
     last_look_ = since_boot();
+}
+
+UsageSample VmUsage::collect() {
+    times_.begin();
+    find();
+    read_all();
+    std::vector<ShortLife> lives = times_.take_short_lives();
+    take_short_lives(lives);
+    UsageSample sample;
+    append_to(sample);
+    take_common(times_, sample);
     return sample;
 }
 

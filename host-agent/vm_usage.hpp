@@ -7,12 +7,14 @@
 
 #include "common/accounting/consumer.hpp"
 #include "common/usage/cpu_time_source.hpp"
+#include "common/usage/process_resources.hpp"
 #include "host-agent/vm.hpp"
 #include "host-agent/vm_memory.hpp"
 #include "host-agent/vm_process_watch.hpp"
 #include "host-agent/vm_processes.hpp"
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -23,16 +25,33 @@
 
 namespace wattvisor::host {
 
+struct VmDetails {
+    // Reads resident memory, for energy that is split by it; none if it is not asked for.
+    std::optional<VmMemory> memory{};
+    bool resources = false; // memory and storage of each QEMU process
+};
+
 class VmUsage final : public ConsumerSource {
 public:
-    // `times` outlives this. `memory` reads resident memory, for energy that is split by it; none
-    // if it is not asked for.
-    VmUsage(VmProcessRoots roots, CpuTimeSource& times, std::optional<VmMemory> memory = {});
+    // `times` outlives this.
+    VmUsage(VmProcessRoots roots, CpuTimeSource& times, VmDetails details = {});
 
     // The VMs that run now.
     void update(const std::vector<Vm>& vms);
 
     [[nodiscard]] UsageSample collect() override;
+
+    // collect() in its parts, for a source that has other consumers beside VMs, in this order.
+    // Looks what belongs to VMs now: pids() are known then.
+    void find();
+    [[nodiscard]] const std::unordered_set<pid_t>& pids() const { return taken_; }
+    void read_all();
+    // Charges what a VM's processes started and nobody saw alive, and leaves the others.
+    void take_short_lives(std::vector<ShortLife>& lives);
+    void append_to(UsageSample& sample);
+    // Processes of which this is true were charged to somebody else until now.
+    using ChargedElsewhere = std::function<bool(pid_t)>;
+    void set_charged_elsewhere(ChargedElsewhere test) { charged_elsewhere_ = std::move(test); }
 
 private:
     struct Watched {
@@ -44,6 +63,7 @@ private:
         SocketTimes count; // what it used since it is watched
         ComponentTimes components{};
         SocketBytes resident;
+        ResourceWatch resources; // of its QEMU process
         std::uint64_t looks = 0; // at its processes and threads
     };
 
@@ -53,13 +73,14 @@ private:
     void look_at_due();
     void search(Watched& watched);
     void read(Watched& watched);
-    void share_out_short_lives();
+    [[nodiscard]] bool is_charged_from_birth(const ProcessClock& clock) const;
     [[nodiscard]] ConsumerUsage usage_of(Watched& watched) const;
 
     VmProcessRoots roots_;
     CpuTimeSource& times_;
     VmProcessFinder finder_;
-    std::optional<VmMemory> memory_;
+    VmDetails details_;
+    ChargedElsewhere charged_elsewhere_;
     std::map<std::string, Watched> vms_;                // by UUID
     std::unordered_set<pid_t> taken_;                   // pids that belong to a VM
     std::unordered_set<const Watched*> looked_at_;      // in this tick

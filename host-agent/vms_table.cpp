@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host-agent/vms_table.hpp"
 
+#include "common/cli/display_width.hpp"
 #include "common/cli/safe_text.hpp"
-#include "host-agent/display_width.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>

@@ -31,7 +31,14 @@ struct Container {
     std::string pod_namespace;
     std::string pod_uid;
     std::string node_name;
-    std::vector<std::pair<std::string, std::string>> labels; // that its owner gave it
+    // The systemd service below whose own group it was made, such as "user@1000.service"; empty for
+    // the system's. It may bear any id, so it is another container than the system's of that id.
+    std::string owner{};
+    // That whoever started it gave it, each named as a metric's label:
+    // "container_label_com_example", no name twice.
+    std::vector<std::pair<std::string, std::string>> labels{};
+
+    friend bool operator==(const Container&, const Container&) = default;
 };
 
 using ContainerPtr = std::shared_ptr<const Container>;

@@ -129,7 +129,12 @@ void Ledger::close_unlisted(const std::vector<AccountUse>& listed,
         }
     }
     for (Account* account : awake_) {
-        if (!account->listed) {
+        if (account->listed) {
+            continue;
+        }
+        if (account->consumer->kind == ConsumerKind::process) {
+            fold(*account); // its key never comes back
+        } else {
             put_to_rest(*account);
         }
     }
@@ -162,14 +167,20 @@ void Ledger::forget(std::uint64_t id) {
     const Account& account = accounts_.at(id);
     for (std::size_t zone = 0; zone < zones_.size(); ++zone) {
         resting_uj_[zone] -= account.total_uj[zone];
+    }
+    resting_.erase({account.ended, id});
+    fold(account);
+    ++resting_version_;
+}
+
+void Ledger::fold(const Account& account) {
+    for (std::size_t zone = 0; zone < zones_.size(); ++zone) {
         zones_[zone].folded_uj += account.total_uj[zone];
         // What it was still owed goes to `other`, or rounding would be lost with every process.
         zones_[zone].other_carry += account.carry[zone];
     }
-    resting_.erase({account.ended, id});
     id_of_key_.erase(account.consumer->key);
-    accounts_.erase(id);
-    ++resting_version_;
+    accounts_.erase(account.id);
 }
 
 std::uint64_t Ledger::ended_uj(std::size_t zone) const {

@@ -104,7 +104,7 @@ public:
                                       std::uint64_t idle = 0);
 
     // Marks the accounts in use as listed and all others as ended; forgets those that ended before
-    // `keep_since` and folds their totals into `ended`.
+    // `keep_since`, and processes at once, and folds their totals into `ended`.
     void close_unlisted(const std::vector<AccountUse>& listed,
                         std::chrono::system_clock::time_point now,
                         std::chrono::system_clock::time_point keep_since);
@@ -132,6 +132,7 @@ private:
     void put_to_rest(Account& account);
     void wake(Account& account);
     void forget(std::uint64_t id);
+    void fold(const Account& account);
 
     Residual residual_;
     LedgerId id_;

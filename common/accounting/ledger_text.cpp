@@ -297,6 +297,22 @@ ZoneNames quoted_names(const std::vector<ZoneTotals>& zones) {
     return names;
 }
 
+// The processes of a host are not written down: after a restart of the agent they begin anew, and
+// what they were charged is what ended consumers were.
+std::vector<ZoneTotals> with_processes_folded(const Ledger& ledger) {
+    std::vector<ZoneTotals> zones = ledger.zones();
+    for (const Account* account : ledger.awake()) {
+        if (account->consumer->kind != ConsumerKind::process) {
+            continue;
+        }
+        for (std::size_t zone = 0; zone < zones.size(); ++zone) {
+            zones[zone].folded_uj += account->total_uj[zone];
+            zones[zone].other_carry += account->carry[zone];
+        }
+    }
+    return zones;
+}
+
 } // namespace
 
 std::string encode_ledger(const Ledger& ledger, const Snapshot& snapshot,
@@ -317,7 +333,7 @@ std::string encode_ledger(const Ledger& ledger, const Snapshot& snapshot,
                    quoted(options.ended_accounts_in));
     out += "\n \"zones\":[";
     const char* separator = "\n";
-    for (const ZoneTotals& totals : ledger.zones()) {
+    for (const ZoneTotals& totals : with_processes_folded(ledger)) {
         out += separator;
         append_zone(out, totals);
         separator = ",\n";
@@ -326,6 +342,9 @@ std::string encode_ledger(const Ledger& ledger, const Snapshot& snapshot,
     separator = "\n";
     const ZoneNames names = quoted_names(ledger.zones());
     const auto append = [&](const Account& account) {
+        if (account.consumer->kind == ConsumerKind::process) {
+            return;
+        }
         out += separator;
         const auto power = power_uw.find(account.consumer.get());
         append_account(out, account, names, power == power_uw.end() ? std::nullopt : power->second);

@@ -100,6 +100,11 @@ SnapshotPtr Meter::hold(const TickTime& time, std::string problem) {
         consumer.power_uw.reset();
         consumer.cpu_usage.reset();
     }
+    for (auto* groups : {&snapshot->units, &snapshot->containers}) {
+        for (GroupAccount& group : *groups) {
+            group.power_uw.reset();
+        }
+    }
     last_ = snapshot;
     return last_;
 }
@@ -238,6 +243,7 @@ SnapshotPtr Meter::measure(const TickTime& time, const EnergySample& sample,
         charge_zone(zone, charged_uj);
     }
     settle_components(usage, charged_uj);
+    groups_.take(usage, charged_uj, time.monotonic);
     close_ended(time);
     sample_epoch_ = sample.epoch;
     sample_sequence_ = sample.sequence;
@@ -254,8 +260,10 @@ SnapshotPtr Meter::measure(const TickTime& time, const EnergySample& sample,
     snapshot->time_source = usage.time_source;
     snapshot->sees_ends = usage.sees_ends;
     snapshot->lost_ends = usage.lost_ends;
+    snapshot->repeated = sample.repeated;
     fill_zones(*snapshot);
-    fill_consumers(*snapshot, charged_uj);
+    fill_consumers(*snapshot, usage, charged_uj);
+    fill_groups(*snapshot);
     snapshot->conservation_error_uj = ledger_.conservation_error_uj();
     if (snapshot->conservation_error_uj != 0) {
         spdlog::critical("the ledger is off by {} microjoules: this is a bug, please report it",
@@ -314,7 +322,14 @@ void Meter::fill_zones(Snapshot& snapshot) const {
     }
 }
 
-void Meter::fill_consumers(Snapshot& snapshot, const std::vector<std::uint64_t>& charged_uj) const {
+void Meter::fill_groups(Snapshot& snapshot) const {
+    const auto measured = snapshot.power_uw() ? measured_ : std::nullopt;
+    snapshot.units = groups_.units(measured);
+    snapshot.containers = groups_.containers(measured);
+}
+
+void Meter::fill_consumers(Snapshot& snapshot, const UsageSample& usage,
+                           const std::vector<std::uint64_t>& charged_uj) const {
     // A consumer's power is known when the power of every zone it adds up is.
     const bool is_known = snapshot.power_uw().has_value();
     const std::vector<Account*>& accounts = use_.accounts();
@@ -327,6 +342,7 @@ void Meter::fill_consumers(Snapshot& snapshot, const std::vector<std::uint64_t>&
         consumer.cpu_time = total_of(account.cpu_time);
         consumer.components = account.components;
         consumer.carried = account.carried.before();
+        consumer.resources = usage.consumers[i].resources;
         if (is_known) {
             consumer.power_uw = power_uw(charged_uj[i], *measured_);
             consumer.cpu_usage = static_cast<double>(use_.whole().used_ns[i]) /

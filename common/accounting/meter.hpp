@@ -4,6 +4,7 @@
 // thread; the snapshots that it hands out may be read by any.
 #pragma once
 
+#include "common/accounting/group_energy.hpp"
 #include "common/accounting/ledger.hpp"
 #include "common/accounting/policy.hpp"
 #include "common/accounting/snapshot.hpp"
@@ -66,7 +67,9 @@ private:
     void close_ended(const TickTime& time);
     [[nodiscard]] std::shared_ptr<Snapshot> new_snapshot(const TickTime& time) const;
     void fill_zones(Snapshot& snapshot) const;
-    void fill_consumers(Snapshot& snapshot, const std::vector<std::uint64_t>& charged_uj) const;
+    void fill_consumers(Snapshot& snapshot, const UsageSample& usage,
+                        const std::vector<std::uint64_t>& charged_uj) const;
+    void fill_groups(Snapshot& snapshot) const;
     [[nodiscard]] std::optional<std::chrono::nanoseconds>
     measured_interval(const EnergySample& sample) const;
     [[nodiscard]] std::chrono::nanoseconds patience() const;
@@ -76,6 +79,7 @@ private:
     std::vector<ZoneCounter> counters_; // per zone of the ledger
     std::vector<FloorWatch> floors_;    // likewise
     TickUse use_;
+    GroupEnergy groups_;
     std::optional<std::chrono::nanoseconds> began_;
     std::optional<std::chrono::nanoseconds> fresh_at_; // when the last new sample came
     std::string sample_epoch_;

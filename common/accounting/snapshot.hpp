@@ -8,6 +8,7 @@
 #include "common/accounting/component_energy.hpp"
 #include "common/accounting/consumer.hpp"
 #include "common/accounting/policy.hpp"
+#include "common/energy/energy_source.hpp"
 #include "common/energy/zone.hpp"
 
 #include <chrono>
@@ -52,6 +53,14 @@ struct ConsumerAccount {
     [[nodiscard]] std::uint64_t energy_uj(const std::vector<ZoneAccount>& zones) const;
 };
 
+// What belongs together: a systemd unit's processes, or a container's, ended ones included.
+struct GroupAccount {
+    std::string name;           // the unit, or what names the container among all of the machine
+    ContainerPtr container;     // null for a unit
+    std::uint64_t total_uj = 0; // packages and dram, since the agent first saw the group
+    std::optional<std::uint64_t> power_uw;
+};
+
 struct Snapshot {
     std::string epoch;                                // of this agent's run, random
     std::uint64_t sequence = 0;                       // of ticks that measured something, from 1
@@ -67,7 +76,10 @@ struct Snapshot {
     std::uint64_t source_sequence = 0; // words, so that both views can be laid side by side
 
     std::vector<ZoneAccount> zones;
-    std::vector<ConsumerAccount> consumers;  // listed ones only, in a stable order
+    std::vector<RepeatedCounter> repeated;  // counters that show again what zones have
+    std::vector<ConsumerAccount> consumers; // listed ones only, in a stable order
+    std::vector<GroupAccount> units;        // by name; empty where not asked for
+    std::vector<GroupAccount> containers;
     std::uint64_t conservation_error_uj = 0; // always 0; exported so that anybody can watch it
 
     std::uint64_t ticks = 0;         // timer ticks taken, with or without a new measurement

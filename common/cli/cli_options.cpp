@@ -122,6 +122,9 @@ void add_global_options(CLI::App& app, GlobalOptions& options, Agent agent) {
         },
         "Time between two measurements, e.g. 500ms, 1s, 2m", "DURATION",
         format_duration(options.interval));
+    app.add_flag_callback(
+        "--no-resources", [&options] { options.resources = false; },
+        "Do not read the memory and storage that processes use");
     add_text(
         app, "--cpu-time",
         [&options](const std::string& text) { options.cpu_time = cpu_time_value(text); },

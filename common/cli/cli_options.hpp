@@ -30,6 +30,7 @@ struct GlobalOptions {
     std::optional<std::filesystem::path> powercap; // see powercap_folder()
     std::chrono::nanoseconds interval = std::chrono::seconds(1);
     CpuTimeChoice cpu_time = CpuTimeChoice::automatic;
+    bool resources = true; // memory and storage of processes, where an exporter tells of them
     std::vector<std::string> notices; // sentences for the log: options taken but without effect
 };
 

@@ -5,6 +5,7 @@ namespace wattvisor {
 
 ExporterCommands::ExporterCommands(CLI::App& app)
     : stdout_command_(add_stdout_command(app, stdout_)),
+      json_command_(add_json_command(app, json_)),
       prometheus_command_(add_prometheus_command(app, prometheus_)),
       prometheus_push_command_(add_prometheus_push_command(app, prometheus_push_)),
       warp10_command_(add_warp10_command(app, warp10_)),
@@ -14,6 +15,9 @@ ExporterCommands::ExporterCommands(CLI::App& app)
 std::optional<ExporterOptions> ExporterCommands::chosen() const {
     if (stdout_command_->parsed()) {
         return stdout_;
+    }
+    if (json_command_->parsed()) {
+        return json_;
     }
     if (prometheus_command_->parsed()) {
         return prometheus_;
@@ -35,6 +39,23 @@ std::optional<ExporterOptions> ExporterCommands::chosen() const {
 
 std::string_view ExporterCommands::secret() const {
     return warp10_command_->parsed() ? warp10_.write_token : warpten_.write_token;
+}
+
+std::vector<std::string> ExporterCommands::notices() const {
+    std::vector<std::string> notices;
+    if (stdout_command_->count("--regex") > 0 && stdout_command_->count("--processes") > 0) {
+        notices.emplace_back("--processes has no effect: --regex shows all that it finds");
+    }
+    const bool by_process = json_command_->count("--process-regex") > 0;
+    const bool by_container = json_command_->count("--container-regex") > 0;
+    if (by_process && by_container) {
+        notices.emplace_back("--container-regex has no effect: --process-regex goes before");
+    }
+    if ((by_process || by_container) && json_command_->count("--max-top-consumers") > 0) {
+        notices.emplace_back("--max-top-consumers has no effect: a regular expression reports all "
+                             "that it finds");
+    }
+    return notices;
 }
 
 void apply_global_options(const GlobalOptions& global, ExporterOptions& exporter) {

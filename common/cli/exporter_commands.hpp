@@ -10,7 +10,9 @@
 #include <CLI/App.hpp>
 
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace wattvisor {
 
@@ -18,6 +20,7 @@ namespace wattvisor {
 // behind the subcommand's name too, where a letter does not mean something else there. One file
 // each: stdout_command.cpp, prometheus_command.cpp, ...
 CLI::App* add_stdout_command(CLI::App& app, StdoutOptions& options);
+CLI::App* add_json_command(CLI::App& app, JsonOptions& options);
 CLI::App* add_prometheus_command(CLI::App& app, PrometheusOptions& options);
 CLI::App* add_prometheus_push_command(CLI::App& app, PrometheusPushOptions& options);
 // The seed's spelling, and that of later versions, whose short letters mean the opposite.
@@ -37,15 +40,19 @@ public:
     [[nodiscard]] std::optional<ExporterOptions> chosen() const;
     // What was typed and nobody else must read, to be taken out of the command line; may be empty.
     [[nodiscard]] std::string_view secret() const;
+    // Sentences for the log: options that have no effect beside others.
+    [[nodiscard]] std::vector<std::string> notices() const;
 
 private:
     StdoutOptions stdout_;
+    JsonOptions json_;
     PrometheusOptions prometheus_;
     PrometheusPushOptions prometheus_push_;
     Warp10Options warp10_;
     Warp10Options warpten_;
     RiemannOptions riemann_;
     CLI::App* stdout_command_;
+    CLI::App* json_command_;
     CLI::App* prometheus_command_;
     CLI::App* prometheus_push_command_;
     CLI::App* warp10_command_;

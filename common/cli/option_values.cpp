@@ -4,6 +4,7 @@
 #include "common/cli/duration.hpp"
 
 #include <limits>
+#include <utility>
 
 namespace wattvisor {
 
@@ -14,6 +15,15 @@ namespace {
 // Below, the counters themselves are too coarse: RAPL renews them once in a millisecond.
 constexpr nanoseconds kShortestInterval = std::chrono::milliseconds(10);
 constexpr nanoseconds kLongestInterval = std::chrono::hours(1);
+
+bool is_interval(nanoseconds duration) {
+    return duration >= kShortestInterval && duration <= kLongestInterval;
+}
+
+std::string out_of_range() {
+    return "\" is out of range. Type " + format_duration(kShortestInterval) + " to " +
+           format_duration(kLongestInterval) + ", e.g. 1s";
+}
 
 } // namespace
 
@@ -27,12 +37,26 @@ nanoseconds duration_value(const std::string& option, std::string_view text) {
 
 nanoseconds interval_value(const std::string& option, const std::string& text) {
     const nanoseconds duration = duration_value(option, text);
-    if (duration < kShortestInterval || duration > kLongestInterval) {
-        throw CLI::ValidationError(option, '"' + text + "\" is out of range. Type " +
-                                               format_duration(kShortestInterval) + " to " +
-                                               format_duration(kLongestInterval) + ", e.g. 1s");
+    if (!is_interval(duration)) {
+        throw CLI::ValidationError(option, '"' + text + out_of_range());
     }
     return duration;
+}
+
+nanoseconds checked_interval(const std::string& option, nanoseconds interval) {
+    if (!is_interval(interval)) {
+        throw CLI::ValidationError(option, '"' + format_duration(interval) + out_of_range());
+    }
+    return interval;
+}
+
+std::optional<nanoseconds> timeout_value(const std::string& option, std::string_view text) {
+    const bool negative = text.starts_with('-');
+    const nanoseconds timeout = duration_value(option, text.substr(negative ? 1 : 0));
+    if (negative || timeout == nanoseconds::zero()) {
+        return std::nullopt;
+    }
+    return timeout;
 }
 
 std::uint64_t number_value(const std::string& option, const std::string& text, std::uint64_t low,
@@ -44,6 +68,20 @@ std::uint64_t number_value(const std::string& option, const std::string& text, s
                                                std::to_string(low) + " to " + std::to_string(high));
     }
     return value;
+}
+
+CLI::Option* add_pattern(CLI::App& app, const std::string& names, std::optional<Pattern>& pattern,
+                         const std::string& help) {
+    const std::string longer = names.substr(names.find("--"));
+    const auto take = [&pattern,
+                       name = longer.substr(0, longer.find(','))](const std::string& text) {
+        auto parsed = Pattern::parse(text);
+        if (!parsed) {
+            throw CLI::ValidationError(name, parsed.error().message());
+        }
+        pattern = std::move(*parsed);
+    };
+    return app.add_option_function<std::string>(names, take, help)->type_name("REGEX");
 }
 
 CLI::Option* add_text(CLI::App& app, const std::string& names,

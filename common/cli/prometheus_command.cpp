@@ -22,6 +22,8 @@ CLI::App* add_prometheus_command(CLI::App& app, PrometheusOptions& options) {
         "Path of the page", "PATH", options.suffix);
     command->add_flag("-q,--qemu", options.qemu,
                       "Add the label vmname to the processes of virtual machines");
+    command->add_flag("--containers", options.containers,
+                      "Add labels to processes: their container, pod and systemd unit");
     add_text(
         *command, "--cmdline-limit",
         [&options](const std::string& text) {

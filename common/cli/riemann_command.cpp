@@ -18,9 +18,7 @@ CLI::App* add_riemann_command(CLI::App& app, RiemannOptions& options) {
         "TCP port of the server", "PORT", std::to_string(options.port));
     add_text(
         *command, "-d,--dispatch,--dispatch-interval",
-        [&options](const std::string& text) {
-            options.dispatch = interval_value("--dispatch", text);
-        },
+        [&options](const std::string& text) { options.step = interval_value("--dispatch", text); },
         "Time between two dispatches", "SECONDS", "5");
     command->add_flag("-q,--qemu", options.qemu,
                       "Add the attribute vmname to the processes of virtual machines");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/config/yaml_reader.hpp"
 
+#include "common/base/error.hpp"
 #include "common/cli/duration.hpp"
 #include "common/cli/safe_text.hpp"
 #include "common/config/closest_name.hpp"
@@ -59,6 +60,15 @@ bool has_parent_step(const std::filesystem::path& path) {
 
 std::string ConfigProblem::message() const {
     return file + ':' + std::to_string(line) + ':' + std::to_string(column) + ": " + text;
+}
+
+void check_config(std::span<const ConfigProblem> problems) {
+    if (!problems.empty()) {
+        throw StartError("the configuration has " + std::to_string(problems.size()) +
+                             (problems.size() == 1 ? " problem:\n" : " problems:\n") +
+                             describe(problems),
+                         kExitConfiguration);
+    }
 }
 
 std::string describe(std::span<const ConfigProblem> problems) {

@@ -31,6 +31,9 @@ struct ConfigProblem {
 // All problems, one per line.
 [[nodiscard]] std::string describe(std::span<const ConfigProblem> problems);
 
+// Throws StartError with kExitConfiguration and all problems, if there are any.
+void check_config(std::span<const ConfigProblem> problems);
+
 template <typename T>
 struct YamlChoice {
     std::string_view name;

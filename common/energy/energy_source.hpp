@@ -12,12 +12,19 @@
 
 namespace wattvisor {
 
+// A counter that shows again what another zone has: told of, charged to nobody.
+struct RepeatedCounter {
+    Zone zone;
+    std::uint64_t counter_uj = 0; // wraps at its range
+};
+
 // One reading of all zones of a source, taken together.
 struct EnergySample {
     ZoneListPtr zones;
     // One entry per zone, in its order: the counter in microjoules, or why there is none. An
     // unreadable counter is absent; it is never 0 and never the last value.
     std::vector<Result<std::uint64_t>> counters_uj;
+    std::vector<RepeatedCounter> repeated; // those that could be read
     // When the counters were read, on the clock of whoever read them. Times of one epoch can be
     // subtracted; across epochs they cannot.
     std::string epoch;

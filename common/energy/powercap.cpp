@@ -80,19 +80,18 @@ void inherit_sockets(ZoneList& zones) {
     }
 }
 
-bool is_mmio(const Zone& zone) {
-    return zone.id.starts_with(kMmioControlType);
-}
-
 // The same joule twice: both ways lead to the same registers of the processor.
-void drop_repetitions(ZoneList& zones) {
-    const ZoneList all = zones;
-    std::erase_if(zones, [&all](const Zone& zone) {
-        return is_mmio(zone) && std::any_of(all.begin(), all.end(), [&zone](const Zone& other) {
-                   return !is_mmio(other) && other.kind == zone.kind &&
-                          (other.socket == zone.socket || zone.kind == ZoneKind::psys);
-               });
-    });
+FoundZones set_repetitions_apart(const ZoneList& all) {
+    FoundZones found;
+    for (const Zone& zone : all) {
+        const bool is_repeated =
+            is_mmio_zone(zone) && std::any_of(all.begin(), all.end(), [&zone](const Zone& other) {
+                return !is_mmio_zone(other) && other.kind == zone.kind &&
+                       (other.socket == zone.socket || zone.kind == ZoneKind::psys);
+            });
+        (is_repeated ? found.repeated : found.zones).push_back(zone);
+    }
+    return found;
 }
 
 // The names of the folders that may be zones, sorted.
@@ -177,7 +176,11 @@ std::optional<unsigned> parse_package_number(std::string_view name) {
     return number;
 }
 
-Result<ZoneList> discover_zones(const fs::path& class_folder) {
+bool is_mmio_zone(const Zone& zone) {
+    return zone.id.starts_with(kMmioControlType);
+}
+
+Result<FoundZones> discover_zones(const fs::path& class_folder) {
     std::error_code error;
     fs::directory_iterator entries(class_folder, error);
     if (error) {
@@ -203,26 +206,40 @@ Result<ZoneList> discover_zones(const fs::path& class_folder) {
     std::sort(zones.begin(), zones.end(),
               [](const Zone& a, const Zone& b) { return place_of(a) < place_of(b); });
     inherit_sockets(zones);
-    drop_repetitions(zones);
-    return zones;
+    return set_repetitions_apart(zones);
 }
 
 PowercapSource::PowercapSource(fs::path class_folder) : class_folder_(std::move(class_folder)) {}
 
+std::vector<PowercapSource::Counter> PowercapSource::counters_of(const ZoneList& zones) const {
+    std::vector<Counter> counters;
+    for (const Zone& zone : zones) {
+        counters.push_back({class_folder_ / zone.id / "energy_uj", FileDescriptor(), {}});
+    }
+    return counters;
+}
+
 Result<bool> PowercapSource::open_zones() {
-    auto zones = discover_zones(class_folder_);
-    if (!zones) {
-        return zones.error();
+    auto found = discover_zones(class_folder_);
+    if (!found) {
+        return found.error();
     }
     folders_ = list_zone_folders(class_folder_);
-    counters_.clear();
-    for (const Zone& zone : *zones) {
-        counters_.push_back({class_folder_ / zone.id / "energy_uj", FileDescriptor(), {}});
+    counters_ = counters_of(found->zones);
+    if (!zones_ || *zones_ != found->zones) {
+        zones_ = std::make_shared<const ZoneList>(std::move(found->zones));
     }
-    if (!zones_ || *zones_ != *zones) {
-        zones_ = std::make_shared<const ZoneList>(std::move(*zones));
-    }
+    repeated_ = std::move(found->repeated);
+    repeated_counters_ = counters_of(repeated_);
     return true;
+}
+
+void PowercapSource::read_repeated(EnergySample& sample) {
+    for (std::size_t i = 0; i < repeated_.size(); ++i) {
+        if (const auto value = read_counter(repeated_counters_[i])) {
+            sample.repeated.push_back({repeated_[i], *value});
+        }
+    }
 }
 
 bool PowercapSource::has_other_zones_now() {
@@ -295,6 +312,7 @@ Result<EnergySample> PowercapSource::read(std::chrono::nanoseconds now) {
         counters_.clear(); // a file that was deleted or unmounted keeps its last value while open
         still_reads_ = 0;
     }
+    read_repeated(sample);
     sample.sequence = ++sequence_;
     return sample;
 }

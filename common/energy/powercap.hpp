@@ -35,7 +35,14 @@ struct ZoneFolder {
 // implies. A zone of intel-rapl-mmio counts only where intel-rapl has none of its kind on that
 // socket: it repeats the same joules. Throws nothing; an unreadable folder is an error with a hint
 // for a person.
-[[nodiscard]] Result<ZoneList> discover_zones(const std::filesystem::path& class_folder);
+struct FoundZones {
+    ZoneList zones;
+    ZoneList repeated;
+};
+[[nodiscard]] Result<FoundZones> discover_zones(const std::filesystem::path& class_folder);
+
+// Whether the zone is of the control type intel-rapl-mmio.
+[[nodiscard]] bool is_mmio_zone(const Zone& zone);
 
 class PowercapSource final : public EnergySource {
 public:
@@ -55,10 +62,14 @@ private:
     [[nodiscard]] Result<bool> open_zones();
     [[nodiscard]] bool has_other_zones_now();
     [[nodiscard]] Result<std::uint64_t> read_counter(Counter& counter);
+    [[nodiscard]] std::vector<Counter> counters_of(const ZoneList& zones) const;
+    void read_repeated(EnergySample& sample);
 
     std::filesystem::path class_folder_;
     ZoneListPtr zones_;
     std::vector<Counter> counters_;
+    ZoneList repeated_;
+    std::vector<Counter> repeated_counters_;
     std::string buffer_;
     std::uint64_t sequence_ = 0;
     unsigned still_reads_ = 0;

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/export/exporter.hpp"
 
+#include "common/export/json_sink.hpp"
 #include "common/export/prometheus_sink.hpp"
 #include "common/export/push/prometheus_push.hpp"
 #include "common/export/push/riemann.hpp"
 #include "common/export/push/warp10.hpp"
 #include "common/export/stdout_sink.hpp"
 
-#include <cstdio>
+#include <unistd.h>
 
 namespace wattvisor {
 
@@ -17,7 +18,17 @@ struct Maker {
     const ExporterWorld& world;
 
     std::unique_ptr<Sink> operator()(const StdoutOptions& options) const {
-        return std::make_unique<StdoutSink>(options, stdout, world.stop);
+        MetricOptions metrics;
+        metrics.qemu = options.qemu;
+        metrics.containers = options.containers;
+        return std::make_unique<StdoutSink>(world.io, options, STDOUT_FILENO,
+                                            MetricPage(metrics, world.surroundings, world.extra),
+                                            world.stop, world.failed);
+    }
+    std::unique_ptr<Sink> operator()(const JsonOptions& options) const {
+        return std::make_unique<JsonSink>(options, open_json_array(world.io, options.file),
+                                          world.surroundings,
+                                          JsonSinkEvents{world.stop, world.failed});
     }
     std::unique_ptr<Sink> operator()(const PrometheusOptions& options) const {
         return std::make_unique<PrometheusSink>(world.io, options, world.surroundings, world.extra);
@@ -33,7 +44,35 @@ struct Maker {
     }
 };
 
+// The terminal shows power only, unless it shows metrics; all others send whatever there is.
+template <typename Options>
+ExporterNeeds needs_of_options(const Options& options) {
+    ExporterNeeds needs;
+    needs.metrics = true;
+    if constexpr (requires { options.raw_metrics; }) {
+        needs.metrics = options.raw_metrics;
+    }
+    needs.resources = needs.metrics;
+    if constexpr (requires { options.resources; }) {
+        needs.resources = options.resources;
+    }
+    if constexpr (requires { options.containers; }) {
+        needs.containers = options.containers;
+    }
+    return needs;
+}
+
 } // namespace
+
+ExporterNeeds needs_of(const std::vector<ExporterPlan>& exporters) {
+    ExporterNeeds needs;
+    for (const ExporterPlan& plan : exporters) {
+        needs |=
+            std::visit([](const auto& known) { return needs_of_options(known); }, plan.exporter);
+        needs.containers = needs.containers || plan.filter.container.has_value();
+    }
+    return needs;
+}
 
 std::unique_ptr<Sink> make_exporter(const ExporterOptions& options, const ExporterWorld& world) {
     return std::visit(Maker{world}, options);

@@ -13,6 +13,7 @@
 
 #include <functional>
 #include <memory>
+#include <vector>
 
 namespace wattvisor {
 
@@ -24,7 +25,25 @@ struct ExporterWorld {
     PushStatistics& push;
     ExtraMetrics extra;
     std::function<void()> stop; // ends the loop, for exporters that run for a given time
+    // Something that was measured is lost; may be empty. A command ends with 1 then.
+    std::function<void()> failed{};
 };
+
+// What an exporter tells of beside energy, so that nothing is read that nobody tells.
+struct ExporterNeeds {
+    bool metrics = false;    // the agent itself, the machine, units: all but power
+    bool containers = false; // where processes run
+    bool resources = false;  // memory and storage of processes
+
+    ExporterNeeds& operator|=(const ExporterNeeds& other) {
+        metrics = metrics || other.metrics;
+        containers = containers || other.containers;
+        resources = resources || other.resources;
+        return *this;
+    }
+};
+// Of all of them together, filters included.
+[[nodiscard]] ExporterNeeds needs_of(const std::vector<ExporterPlan>& exporters);
 
 // Throws StartError, for instance where a port is taken.
 [[nodiscard]] std::unique_ptr<Sink> make_exporter(const ExporterOptions& options,

@@ -24,7 +24,7 @@ void MetricPage::write(MetricSink& sink) const {
     }
     MetricOptions options = options_;
     options.snapshot_age = steady_clock::now() - measured_at_;
-    write_metrics(*newest_, options, surroundings_.self(), sink);
+    write_metrics(*newest_, options, surroundings_.self(), sink, surroundings_.host());
     if (extra_) {
         extra_(sink);
     }

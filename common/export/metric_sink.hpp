@@ -16,6 +16,27 @@ namespace wattvisor {
 
 enum class MetricType { gauge, counter };
 
+// Where a metric's name comes from.
+enum class MetricOrigin {
+    seed,       // Scaphandre's documents that Wattvisor follows to the letter
+    scaphandre, // later versions of Scaphandre
+    wattvisor,
+};
+
+enum class MetricAgents { both, host, guest };
+
+// One row of the table of all metrics, metric_table.hpp.
+struct MetricInfo {
+    std::string_view name;
+    MetricType type;
+    std::string_view unit; // "J", "µW", "pages"; "1" of counts and flags
+    std::string_view
+        labels; // separated by blanks, in their order; in brackets: only when asked for
+    MetricAgents agents;
+    MetricOrigin origin;
+    std::string_view help; // the HELP line; also what the reference says
+};
+
 struct Label {
     std::string_view name;
     std::string_view value; // any bytes: the sink escapes them
@@ -74,6 +95,12 @@ public:
     void single(std::string_view name, std::string_view help, MetricType type,
                 const MetricValue& value) {
         family(name, help, type);
+        sample({}, value);
+    }
+    // Of the table.
+    void family(const MetricInfo& metric) { family(metric.name, metric.help, metric.type); }
+    void single(const MetricInfo& metric, const MetricValue& value) {
+        family(metric);
         sample({}, value);
     }
 };

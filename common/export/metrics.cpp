@@ -4,15 +4,15 @@
 namespace wattvisor {
 
 void write_metrics(const Snapshot& snapshot, const MetricOptions& options, const SelfStats& self,
-                   MetricSink& sink) {
-    write_scaph_metrics(snapshot, options, self, sink);
+                   MetricSink& sink, const HostStats& host) {
+    write_scaph_metrics(snapshot, options, self, sink, host);
     write_wattvisor_metrics(snapshot, options, sink);
 }
 
 std::vector<Family> build_families(const Snapshot& snapshot, const MetricOptions& options,
-                                   const SelfStats& self) {
+                                   const SelfStats& self, const HostStats& host) {
     FamilyCollector collector;
-    write_metrics(snapshot, options, self, collector);
+    write_metrics(snapshot, options, self, collector, host);
     return collector.take();
 }
 

@@ -7,6 +7,7 @@
 
 #include "common/accounting/snapshot.hpp"
 #include "common/export/metric_sink.hpp"
+#include "common/machine/host_stats.hpp"
 #include "common/machine/self_stats.hpp"
 
 #include <chrono>
@@ -27,18 +28,24 @@ struct MetricOptions {
     std::string_view version = WATTVISOR_VERSION;
 };
 
-// The two sets below, one after the other.
+// The two sets below, one after the other. What is not known of the machine is left out.
 void write_metrics(const Snapshot& snapshot, const MetricOptions& options, const SelfStats& self,
-                   MetricSink& sink);
+                   MetricSink& sink, const HostStats& host = {});
 
 void write_scaph_metrics(const Snapshot& snapshot, const MetricOptions& options,
-                         const SelfStats& self, MetricSink& sink);
+                         const SelfStats& self, MetricSink& sink, const HostStats& host = {});
 void write_wattvisor_metrics(const Snapshot& snapshot, const MetricOptions& options,
                              MetricSink& sink);
 
 // The same as data, for exporters that send values one by one.
-[[nodiscard]] std::vector<Family>
-build_families(const Snapshot& snapshot, const MetricOptions& options, const SelfStats& self);
+[[nodiscard]] std::vector<Family> build_families(const Snapshot& snapshot,
+                                                 const MetricOptions& options,
+                                                 const SelfStats& self, const HostStats& host = {});
+
+// Parts of Scaphandre's set.
+void write_scaph_processes(const Snapshot& snapshot, const MetricOptions& options,
+                           const HostStats& host, MetricSink& sink);
+void write_scaph_machine(const HostStats& host, MetricSink& sink);
 
 // Scaphandre's way to make a number of a version: "0.1.0" is 0.10, "1.0.2" is 1.02.
 [[nodiscard]] MetricValue version_value(std::string_view version);

@@ -22,6 +22,7 @@ HttpServerOptions server_options(const PrometheusOptions& options) {
 MetricOptions metric_options(const PrometheusOptions& options) {
     MetricOptions metric;
     metric.qemu = options.qemu;
+    metric.containers = options.containers;
     metric.cmdline_limit = options.cmdline_limit;
     return metric;
 }

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Scaphandre's metrics, to the letter: dashboards and alerts of its users depend on each name.
+#include "common/energy/powercap.hpp"
 #include "common/export/label_list.hpp"
+#include "common/export/metric_table.hpp"
 #include "common/export/metrics.hpp"
 
 #include <algorithm>
 #include <tuple>
+#include <unistd.h>
 
 namespace wattvisor {
 namespace {
@@ -86,29 +89,23 @@ Parts collect_parts(const Snapshot& snapshot) {
 
 void write_host(const Snapshot& snapshot, MetricSink& sink) {
     if (const auto power = snapshot.power_uw(); snapshot.source_up && power) {
-        sink.single("scaph_host_power_microwatts",
-                    "Power measurement on the whole host, in microwatts", MetricType::gauge,
-                    MetricValue::integer(*power));
+        sink.single(metric("scaph_host_power_microwatts"), MetricValue::integer(*power));
     }
     if (snapshot.zones.empty()) {
         return;
     }
-    sink.single("scaph_host_energy_microjoules",
-                "Energy measurement for the whole host, in microjoules", MetricType::counter,
+    sink.single(metric("scaph_host_energy_microjoules"),
                 MetricValue::integer(snapshot.energy_uj()));
     const auto time =
         std::chrono::duration_cast<std::chrono::milliseconds>(snapshot.wall.time_since_epoch());
     if (time.count() > 0) {
-        sink.single("scaph_host_energy_timestamp_seconds",
-                    "Timestamp in seconds when host_energy_microjoules has been computed",
-                    MetricType::counter,
+        sink.single(metric("scaph_host_energy_timestamp_seconds"),
                     MetricValue::decimal(static_cast<std::uint64_t>(time.count()), 3));
     }
 }
 
 void write_sockets(const Snapshot& snapshot, const std::vector<Part>& sockets, MetricSink& sink) {
-    sink.family("scaph_socket_power_microwatts",
-                "Power measurement relative to a CPU socket, in microwatts", MetricType::gauge);
+    sink.family(metric("scaph_socket_power_microwatts"));
     for (const Part& part : sockets) {
         if (snapshot.source_up && part.power_uw) {
             const NumberText socket(part.socket);
@@ -116,8 +113,7 @@ void write_sockets(const Snapshot& snapshot, const std::vector<Part>& sockets, M
             sink.sample({&label, 1}, MetricValue::integer(*part.power_uw));
         }
     }
-    sink.family("scaph_socket_energy_microjoules",
-                "Energy measurement relative to a CPU socket, in microjoules", MetricType::counter);
+    sink.family(metric("scaph_socket_energy_microjoules"));
     for (const Part& part : sockets) {
         const NumberText socket(part.socket);
         const Label label{"socket_id", socket.view()};
@@ -136,76 +132,79 @@ void write_domain(const Part& part, std::uint64_t value, MetricSink& sink) {
 }
 
 void write_domains(const Snapshot& snapshot, const std::vector<Part>& domains, MetricSink& sink) {
-    sink.family("scaph_domain_power_microwatts",
-                "Power measurement relative to a RAPL domain, in microwatts", MetricType::gauge);
+    sink.family(metric("scaph_domain_power_microwatts"));
     for (const Part& part : domains) {
         if (snapshot.source_up && part.power_uw) {
             write_domain(part, *part.power_uw, sink);
         }
     }
-    sink.family("scaph_domain_energy_microjoules",
-                "Energy measurement relative to a RAPL domain, in microjoules",
-                MetricType::counter);
+    sink.family(metric("scaph_domain_energy_microjoules"));
     for (const Part& part : domains) {
         write_domain(part, part.total_uj, sink);
     }
 }
 
-// Processes, and virtual machines as the QEMU process that each of them is on the host.
-void write_processes(const Snapshot& snapshot, const MetricOptions& options, MetricSink& sink) {
-    if (!snapshot.source_up) {
-        return;
+void write_self(const MetricOptions& options, const SelfStats& self, MetricSink& sink) {
+    sink.single(metric("scaph_self_version"), version_value(options.version));
+    if (self.cpu_percent) {
+        sink.single(metric("scaph_self_cpu_usage_percent"), MetricValue::real(*self.cpu_percent));
     }
-    sink.family("scaph_process_power_consumption_microwatts",
-                "Power consumption due to the process, measured on at the topology level, in "
-                "microwatts",
-                MetricType::gauge);
-    for (const ConsumerAccount& account : snapshot.consumers) {
-        const Consumer& consumer = *account.consumer;
-        if (consumer.pid <= 0 || !account.power_uw) {
-            continue;
-        }
-        const NumberText pid(static_cast<std::uint64_t>(consumer.pid));
-        LabelList labels;
-        add_process_labels(labels, consumer, pid, options.cmdline_limit);
-        if (options.qemu && consumer.kind == ConsumerKind::vm) {
-            labels.add_name("vmname", consumer.name);
-        }
-        sink.sample(labels.view(), MetricValue::integer(*account.power_uw));
+    if (self.memory) {
+        static const auto kPage = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+        sink.single(metric("scaph_self_memory_bytes"),
+                    MetricValue::integer(self.memory->resident * kPage));
+        sink.single(metric("scaph_self_memory_virtual_bytes"),
+                    MetricValue::integer(self.memory->total * kPage));
+        sink.single(metric("scaph_self_mem_total_program_size"),
+                    MetricValue::integer(self.memory->total));
+        sink.single(metric("scaph_self_mem_resident_set_size"),
+                    MetricValue::integer(self.memory->resident));
+        sink.single(metric("scaph_self_mem_shared_resident_size"),
+                    MetricValue::integer(self.memory->shared));
     }
 }
 
-void write_self(const MetricOptions& options, const SelfStats& self, MetricSink& sink) {
-    constexpr auto kGauge = MetricType::gauge;
-    sink.single("scaph_self_version", "Version number of the agent, represented as a float", kGauge,
-                version_value(options.version));
-    if (self.cpu_percent) {
-        sink.single("scaph_self_cpu_usage_percent",
-                    "CPU time used by the agent, in percent of all CPUs of the machine", kGauge,
-                    MetricValue::real(*self.cpu_percent));
+// What the MMIO counters show, as they show it: they wrap.
+void write_mmio(const Snapshot& snapshot, MetricSink& sink) {
+    std::vector<RepeatedCounter> counters = snapshot.repeated;
+    for (const ZoneAccount& account : snapshot.zones) {
+        // Where there is no other way to the register, its energy is in the other metrics too.
+        if (account.readable && is_mmio_zone(account.zone)) {
+            counters.push_back({account.zone, account.counter_uj});
+        }
     }
-    if (self.memory) {
-        sink.single("scaph_self_mem_total_program_size", "Total program size, measured in pages",
-                    kGauge, MetricValue::integer(self.memory->total));
-        sink.single("scaph_self_mem_resident_set_size", "Resident set size, measured in pages",
-                    kGauge, MetricValue::integer(self.memory->resident));
-        sink.single("scaph_self_mem_shared_resident_size",
-                    "Number of resident shared pages (i.e., backed by a file)", kGauge,
-                    MetricValue::integer(self.memory->shared));
+    Parts parts;
+    for (const RepeatedCounter& counter : counters) {
+        Part part{{}, 0, counter.zone.socket, counter.counter_uj, std::nullopt, 0};
+        if (counter.zone.kind == ZoneKind::package) {
+            add_part(parts.sockets, part);
+        } else if (is_domain(counter.zone.kind)) {
+            part.domain_name = counter.zone.name; // which lives as long as `counters`
+            part.domain_id = last_number(counter.zone.id);
+            add_part(parts.domains, part);
+        }
+    }
+    sink.family(metric("scaph_socket_rapl_mmio_energy_microjoules"));
+    for (const Part& part : parts.sockets) {
+        const NumberText socket(part.socket);
+        const Label label{"socket_id", socket.view()};
+        sink.sample({&label, 1}, MetricValue::integer(part.total_uj));
+    }
+    sink.family(metric("scaph_domain_rapl_mmio_energy_microjoules"));
+    for (const Part& part : parts.domains) {
+        write_domain(part, part.total_uj, sink);
     }
 }
 
 void write_socket_records(const std::vector<Part>& sockets, std::uint64_t cpu_samples,
                           MetricSink& sink) {
-    sink.family("scaph_self_socket_stats_nb", "Number of CPU time samples kept for each socket",
-                MetricType::gauge);
+    sink.family(metric("scaph_self_socket_stats_nb"));
     for (const Part& part : sockets) {
         const NumberText socket(part.socket);
         const Label label{"socket_id", socket.view()};
         sink.sample({&label, 1}, MetricValue::integer(cpu_samples));
     }
-    sink.family("scaph_self_socket_records_nb",
-                "Number of energy consumption records kept for each socket", MetricType::gauge);
+    sink.family(metric("scaph_self_socket_records_nb"));
     for (const Part& part : sockets) {
         const NumberText socket(part.socket);
         const Label label{"socket_id", socket.view()};
@@ -218,16 +217,12 @@ void write_records(const Snapshot& snapshot, const Parts& parts, MetricSink& sin
     const std::uint64_t first = snapshot.sequence > 0 ? 1 : 0;
     const std::uint64_t samples = first + (snapshot.measured ? 1 : 0);
     const std::uint64_t records = snapshot.source_up && snapshot.power_uw() ? 2 : first;
-    sink.single("scaph_self_topo_stats_nb", "Number of CPU time samples kept for the host",
-                MetricType::gauge, MetricValue::integer(samples));
-    sink.single("scaph_self_topo_records_nb",
-                "Number of energy consumption records kept for the host", MetricType::gauge,
-                MetricValue::integer(records));
-    sink.single("scaph_self_topo_procs_nb", "Number of processes monitored by the agent",
-                MetricType::gauge, MetricValue::integer(snapshot.consumers.size()));
+    sink.single(metric("scaph_self_topo_stats_nb"), MetricValue::integer(samples));
+    sink.single(metric("scaph_self_topo_records_nb"), MetricValue::integer(records));
+    sink.single(metric("scaph_self_topo_procs_nb"),
+                MetricValue::integer(snapshot.consumers.size()));
     write_socket_records(parts.sockets, samples, sink);
-    sink.family("scaph_self_domain_records_nb",
-                "Number of energy consumption records kept for a RAPL domain", MetricType::gauge);
+    sink.family(metric("scaph_self_domain_records_nb"));
     for (std::size_t i = 0; i < parts.domains.size(); ++i) {
         const Part& part = parts.domains[i];
         const auto same_labels = [&](const Part& other) {
@@ -266,12 +261,14 @@ MetricValue version_value(std::string_view version) {
 }
 
 void write_scaph_metrics(const Snapshot& snapshot, const MetricOptions& options,
-                         const SelfStats& self, MetricSink& sink) {
+                         const SelfStats& self, MetricSink& sink, const HostStats& host) {
     const Parts parts = collect_parts(snapshot);
     write_host(snapshot, sink);
     write_sockets(snapshot, parts.sockets, sink);
     write_domains(snapshot, parts.domains, sink);
-    write_processes(snapshot, options, sink);
+    write_mmio(snapshot, sink);
+    write_scaph_processes(snapshot, options, host, sink);
+    write_scaph_machine(host, sink);
     write_self(options, self, sink);
     write_records(snapshot, parts, sink);
 }

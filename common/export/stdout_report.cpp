@@ -4,9 +4,12 @@
 // next multiple of 16 and the columns stand straight.
 #include "common/export/stdout_report.hpp"
 
+#include "common/cli/display_width.hpp"
 #include "common/cli/duration.hpp"
 #include "common/cli/safe_text.hpp"
+#include "common/export/consumer_filter.hpp"
 #include "common/export/metric_sink.hpp"
+#include "common/export/socket_power.hpp"
 
 #include <algorithm>
 #include <array>
@@ -19,7 +22,8 @@ namespace {
 constexpr std::size_t kRuleWidth = 60;
 constexpr std::size_t kSentenceWidth = 70; // beside "Host:", within 80 columns
 constexpr std::size_t kExeWidth = 15;      // what the kernel keeps of a name
-constexpr std::size_t kVmNameWidth = 30;   // from column 48
+constexpr std::size_t kPlaceWidth = 30;    // from column 48
+constexpr std::size_t kRegexWidth = 50;
 
 struct Domain {
     ZoneKind kind;
@@ -74,44 +78,6 @@ std::string host_line(const Snapshot& snapshot, bool colour) {
     return line + '\n';
 }
 
-struct SocketPower {
-    std::optional<std::uint64_t> power_uw;
-    bool exists = false;
-
-    void add(const ZoneAccount& account) {
-        if (!exists) {
-            power_uw = account.power_uw;
-        } else if (power_uw && account.power_uw) {
-            *power_uw += *account.power_uw;
-        } else {
-            power_uw.reset(); // a sum with a part missing would be wrong
-        }
-        exists = true;
-    }
-};
-
-SocketPower power_of(const Snapshot& snapshot, unsigned socket, ZoneKind kind) {
-    SocketPower sum;
-    for (const ZoneAccount& account : snapshot.zones) {
-        if (account.listed && account.zone.socket == socket && account.zone.kind == kind) {
-            sum.add(account);
-        }
-    }
-    return sum;
-}
-
-std::vector<unsigned> sockets_of(const Snapshot& snapshot) {
-    std::vector<unsigned> sockets;
-    for (const ZoneAccount& account : snapshot.zones) {
-        if (account.listed && account.zone.kind == ZoneKind::package) {
-            sockets.push_back(account.zone.socket);
-        }
-    }
-    std::sort(sockets.begin(), sockets.end());
-    sockets.erase(std::unique(sockets.begin(), sockets.end()), sockets.end());
-    return sockets;
-}
-
 std::vector<Domain> domains_of(const Snapshot& snapshot) {
     std::vector<Domain> present;
     for (const Domain& domain : kDomains) {
@@ -161,48 +127,70 @@ std::string socket_lines(const Snapshot& snapshot, bool colour) {
     return text;
 }
 
-std::vector<const ConsumerAccount*> biggest(const Snapshot& snapshot, std::size_t count) {
-    std::vector<const ConsumerAccount*> found;
-    for (const ConsumerAccount& account : snapshot.consumers) {
-        if (snapshot.source_up && account.power_uw) {
-            found.push_back(&account);
-        }
-    }
-    const auto more = [](const ConsumerAccount* a, const ConsumerAccount* b) {
-        return a->power_uw != b->power_uw ? a->power_uw > b->power_uw
-                                          : a->consumer->key < b->consumer->key;
-    };
-    const std::size_t kept = std::min(count, found.size());
-    std::partial_sort(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(kept), found.end(),
-                      more);
-    found.resize(kept);
-    return found;
+// Cut to so many columns of the terminal, of which some characters take two.
+std::string shown(std::string_view text, std::size_t columns) {
+    const std::string safe = printable(text);
+    return fit_columns(safe, std::min(display_width(safe), columns));
 }
 
-std::string consumer_line(const ConsumerAccount& account, bool qemu) {
+// Exe begins at column 24, the last column at 48.
+std::string tabs_behind_exe(std::size_t width) {
+    return width < 8 ? "\t\t\t" : width < 16 ? "\t\t" : "\t";
+}
+
+// What the process is or runs in: a virtual machine, a container, or neither.
+std::string_view place_of(const Consumer& consumer, const StdoutReportOptions& options) {
+    if (options.qemu && consumer.kind == ConsumerKind::vm) {
+        return consumer.name;
+    }
+    if (options.containers && consumer.container) {
+        const Container& container = *consumer.container;
+        return container.name.empty() ? container.id : container.name;
+    }
+    return {};
+}
+
+std::string consumer_line(const ConsumerAccount& account, const StdoutReportOptions& options) {
     const Consumer& consumer = *account.consumer;
     std::string line = watts(*account.power_uw) + '\t';
     line += consumer.pid > 0 ? std::to_string(consumer.pid) : "-";
-    const std::string exe = '"' + printable(consumer.exe, kExeWidth) + '"';
+    const std::string exe = '"' + shown(consumer.exe, kExeWidth) + '"';
     line += '\t' + exe;
-    if (qemu && consumer.kind == ConsumerKind::vm) {
-        // Exe begins at column 24, VM at 48: a short exe takes one tab more.
-        line += exe.size() < 8 ? "\t\t\t" : exe.size() < 16 ? "\t\t" : "\t";
-        line += printable(consumer.name, kVmNameWidth);
+    if (const std::string_view place = place_of(consumer, options); !place.empty()) {
+        line += tabs_behind_exe(display_width(exe));
+        line += shown(place, kPlaceWidth);
+    }
+    return line + '\n';
+}
+
+std::string column_titles(const StdoutReportOptions& options) {
+    std::string line = "Power\t\tPID\tExe";
+    if (options.qemu || options.containers) {
+        line += tabs_behind_exe(0);
+        line += options.qemu ? "VM" : "";
+        line += options.qemu && options.containers ? " or container" : "";
+        line += !options.qemu ? "Container" : "";
     }
     return line + '\n';
 }
 
 std::string consumer_lines(const Snapshot& snapshot, const StdoutReportOptions& options) {
-    const auto consumers = biggest(snapshot, options.consumers);
-    std::string text =
-        bold("Top " + std::to_string(options.consumers) + " consumers:", options.colour) + '\n';
-    text += options.qemu ? "Power\t\tPID\tExe\t\t\tVM\n" : "Power\t\tPID\tExe\n";
+    ConsumerFilter filter;
+    filter.process = options.regex;
+    if (!filter.process) {
+        filter.top = options.consumers;
+    }
+    const std::string title =
+        options.regex ? "Processes filtered by '" + shown(options.regex->text(), kRegexWidth) + "':"
+                      : "Top " + std::to_string(options.consumers) + " consumers:";
+    std::string text = bold(title, options.colour) + '\n' + column_titles(options);
+    const auto consumers = biggest_consumers(snapshot, filter);
     if (consumers.empty()) {
-        text += "The power of no process is known yet.\n";
+        text += options.regex ? "No process is found by it, or the power of none is known yet.\n"
+                              : "The power of no process is known yet.\n";
     }
     for (const ConsumerAccount* account : consumers) {
-        text += consumer_line(*account, options.qemu);
+        text += consumer_line(*account, options);
     }
     return text;
 }
@@ -218,7 +206,7 @@ std::string render_stdout_report(const Snapshot& snapshot, const StdoutReportOpt
     std::string text = host_line(snapshot, options.colour);
     text += socket_lines(snapshot, options.colour);
     text += '\n';
-    if (options.consumers > 0) {
+    if (options.consumers > 0 || options.regex) {
         text += consumer_lines(snapshot, options);
     }
     text.append(kRuleWidth, '-');

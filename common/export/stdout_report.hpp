@@ -5,16 +5,20 @@
 #pragma once
 
 #include "common/accounting/snapshot.hpp"
+#include "common/base/pattern.hpp"
 
 #include <chrono>
+#include <optional>
 #include <string>
 
 namespace wattvisor {
 
 struct StdoutReportOptions {
-    unsigned consumers = 5; // how many of the biggest to show
-    bool qemu = false;      // name the virtual machine beside its QEMU process
-    bool colour = false;    // only where stdout is a terminal
+    unsigned consumers = 5;         // how many of the biggest to show
+    std::optional<Pattern> regex{}; // all processes that it finds instead
+    bool qemu = false;              // name the virtual machine beside its QEMU process
+    bool containers = false;        // and the container beside a process that runs in one
+    bool colour = false;            // only where stdout is a terminal
 };
 
 // What stands above the first report, unless --no-header.

@@ -1,34 +1,58 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/export/stdout_sink.hpp"
 
+#include "common/export/raw_metrics.hpp"
+
 #include <spdlog/spdlog.h>
 
-#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <system_error>
 #include <unistd.h>
 #include <utility>
 
 namespace wattvisor {
 
-StdoutSink::StdoutSink(const StdoutOptions& options, std::FILE* out, std::function<void()> stop)
-    : options_(options), out_(out), stop_(std::move(stop)) {
+namespace {
+
+// https://no-color.org: set and not empty, whatever it says.
+bool wants_colour(int fd) {
+    const char* no_colour = std::getenv("NO_COLOR");
+    return ::isatty(fd) == 1 && (no_colour == nullptr || *no_colour == '\0');
+}
+
+} // namespace
+
+StdoutSink::StdoutSink(boost::asio::io_context& io, const StdoutOptions& options, int fd,
+                       MetricPage page, std::function<void()> stop, std::function<void()> failed)
+    : raw_metrics_(options.raw_metrics), out_(io, fd), page_(std::move(page)),
+      stop_(std::move(stop)), failed_(std::move(failed)) {
     report_.consumers = options.processes;
+    report_.regex = options.regex;
     report_.qemu = options.qemu;
-    report_.colour = ::isatty(::fileno(out)) == 1;
+    report_.containers = options.containers;
+    report_.colour = wants_colour(fd);
     if (options.with_header) {
         print(stdout_header(options.interval(), report_.colour));
     }
 }
 
 void StdoutSink::publish(const SnapshotPtr& snapshot) {
-    // A snapshot that is handed out again has the count of when it was made.
-    ticks_ = std::max(ticks_ + 1, snapshot->ticks + snapshot->ticks_skipped);
+    page_.update(snapshot);
     if (is_news(*snapshot)) {
         shown_ = snapshot;
-        print(render_stdout_report(*snapshot, report_));
+        print(render(*snapshot));
     }
-    if (is_over()) {
-        stop_();
+}
+
+std::string StdoutSink::render(const Snapshot& snapshot) const {
+    if (!raw_metrics_) {
+        return render_stdout_report(snapshot, report_);
     }
+    std::string text = raw_metrics_title(snapshot.wall);
+    RawMetrics lines(text);
+    page_.write(lines);
+    return text + '\n';
 }
 
 // The first reading of a counter tells nothing yet, and what was shown need not be shown again.
@@ -39,15 +63,21 @@ bool StdoutSink::is_news(const Snapshot& snapshot) const {
     return snapshot.measured && (!shown_ || shown_->sequence != snapshot.sequence);
 }
 
-// Whether the next tick would be later than the time that was asked for. The first tick is at 0.
-bool StdoutSink::is_over() const {
-    return options_.timeout &&
-           options_.interval() * static_cast<std::int64_t>(ticks_) > *options_.timeout;
-}
-
 void StdoutSink::print(const std::string& text) {
-    if (std::fwrite(text.data(), 1, text.size(), out_) != text.size() || std::fflush(out_) != 0) {
+    const bool is_too_slow = !out_.write(text);
+    if (is_too_slow && !was_too_slow_) {
+        spdlog::warn("stdout: reports are left out: their reader is too slow");
+    }
+    was_too_slow_ = is_too_slow;
+    if (out_.error() == EPIPE) {
         spdlog::warn("nobody reads the report any more: stopping");
+        stop_();
+    } else if (out_.error() != 0) {
+        spdlog::error("the report cannot be written: {}",
+                      std::generic_category().message(out_.error()));
+        if (failed_) {
+            failed_();
+        }
         stop_();
     }
 }

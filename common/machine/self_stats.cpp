@@ -38,6 +38,8 @@ std::optional<SelfMemory> parse_statm(std::string_view text) {
     return SelfMemory{numbers[0], numbers[1], numbers[2]};
 }
 
+SelfStatsReader::SelfStatsReader() : cpus_(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN))) {}
+
 SelfStats SelfStatsReader::read(std::chrono::nanoseconds now) {
     return SelfStats{read_memory(), read_cpu_percent(now)};
 }
@@ -61,7 +63,7 @@ std::optional<double> SelfStatsReader::read_cpu_percent(std::chrono::nanoseconds
     }
     std::optional<double> percent;
     if (last_time_ && now > *last_time_) {
-        const auto cpus = static_cast<double>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN)));
+        const auto cpus = static_cast<double>(cpus_);
         const std::chrono::duration<double> used = *cpu - last_cpu_;
         const std::chrono::duration<double> passed = now - *last_time_;
         percent = 100.0 * used.count() / (passed.count() * cpus);

@@ -30,6 +30,7 @@ struct SelfStats {
 
 class SelfStatsReader {
 public:
+    SelfStatsReader();
     // `now` is the monotonic clock.
     [[nodiscard]] SelfStats read(std::chrono::nanoseconds now);
 
@@ -41,6 +42,7 @@ private:
     std::string buffer_;
     std::optional<std::chrono::nanoseconds> last_time_;
     std::chrono::nanoseconds last_cpu_{0};
+    long cpus_; // counted once: the C library opens a file for it
 };
 
 } // namespace wattvisor

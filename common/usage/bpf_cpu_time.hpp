@@ -85,12 +85,14 @@ private:
     };
     struct Row {
         BpfProcessTime time;
-        std::uint64_t seen = 0; // the reading that had it last
+        std::uint64_t seen = 0;  // the reading that had it last
+        unsigned times_gone = 0; // looks in a row that found no such process
     };
 
     void apply(const BpfEntries& entries);
     void apply(const bpf::ProcessKey& key, const bpf::ProcessEntry& entry);
     Row* row_of(const bpf::ProcessKey& key);
+    void find_missed_ends();
     void apply_slots(const std::vector<bpf::CpuSlot>& slots);
 
     std::unique_ptr<BpfMaps> maps_;

@@ -13,6 +13,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <cerrno>
+#include <csignal>
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
@@ -125,6 +126,7 @@ public:
     [[nodiscard]] Result<std::optional<bpf::ProcessEntry>>
     read_entry(const bpf::ProcessKey& key) override;
     void introduce(unsigned cpu) override;
+    [[nodiscard]] bool exists(std::uint32_t pid) override;
     void remove(const std::vector<bpf::ProcessKey>& keys) override;
     void set_socket(unsigned cpu, unsigned socket) override;
 
@@ -262,6 +264,10 @@ void BpfProgram::introduce(unsigned cpu) {
     if (error != 0) {
         spdlog::debug("{}: CPU {} tells nothing: {}", kWhere, cpu, std::strerror(-error));
     }
+}
+
+bool BpfProgram::exists(std::uint32_t pid) {
+    return ::kill(static_cast<pid_t>(pid), 0) == 0 || errno != ESRCH;
 }
 
 void BpfProgram::remove(const std::vector<bpf::ProcessKey>& keys) {

@@ -46,6 +46,8 @@ public:
     read_entry(const bpf::ProcessKey& key) = 0;
     // Makes an entry for what runs on the CPU, if it has none. Interrupts that CPU once.
     virtual void introduce(unsigned cpu) = 0;
+    // Whether there is a process of this number; one that its parent has yet to collect is one.
+    [[nodiscard]] virtual bool exists(std::uint32_t pid) = 0;
     virtual void remove(const std::vector<bpf::ProcessKey>& keys) = 0;
     virtual void set_socket(unsigned cpu, unsigned socket) = 0;
 };

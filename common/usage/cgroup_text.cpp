@@ -33,9 +33,9 @@ bool is_octal(char c) {
     return c >= '0' && c <= '7';
 }
 
-// The kernel writes blank, tab, newline and backslash as \040 and so on (mangle_path in
-// fs/seq_file.c). libvirt's groups have a backslash in their names: machine-qemu\x2d1\x2dweb.scope.
-std::string unescape(std::string_view text) {
+} // namespace
+
+std::string unescape_mount_text(std::string_view text) {
     std::string plain;
     for (std::size_t i = 0; i < text.size(); ++i) {
         if (text[i] == '\\' && i + 3 < text.size() && is_octal(text[i + 1]) &&
@@ -50,14 +50,16 @@ std::string unescape(std::string_view text) {
     return plain;
 }
 
+namespace {
+
 // "33 31 0:30 / /sys/fs/cgroup/cpuacct rw,relatime shared:9 - cgroup cgroup rw,cpuacct"
 std::optional<CgroupMount> parse_mount(std::string_view line) {
     CgroupMount mount;
     for (int field = 0; field < 3; ++field) {
         take_until(line, ' '); // ids and device
     }
-    mount.root = unescape(take_until(line, ' '));
-    mount.mount_point = unescape(take_until(line, ' '));
+    mount.root = unescape_mount_text(take_until(line, ' '));
+    mount.mount_point = unescape_mount_text(take_until(line, ' '));
     while (!line.empty() && take_until(line, ' ') != "-") { // options, optional fields
     }
     const std::string_view type = take_until(line, ' ');

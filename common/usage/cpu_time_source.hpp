@@ -5,6 +5,7 @@
 // thread that ticks; never blocks.
 #pragma once
 
+#include "common/accounting/consumer.hpp"
 #include "common/base/error.hpp"
 #include "common/usage/cpu_topology.hpp"
 #include "common/usage/watched_process.hpp"
@@ -59,5 +60,9 @@ public:
     [[nodiscard]] virtual bool sees_ends() const = 0;
     [[nodiscard]] virtual std::uint64_t lost() const = 0;
 };
+
+// What a sample says of the machine and of its source; after all processes were read. Busy time is
+// read here and so last: whatever a process used was used by now, so it is not behind.
+void take_common(CpuTimeSource& times, UsageSample& sample);
 
 } // namespace wattvisor

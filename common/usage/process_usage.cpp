@@ -18,6 +18,8 @@ namespace {
 
 // Enough for any label; a process may pass megabytes of arguments.
 constexpr std::size_t kMaxArguments = 128UL * 1024;
+// A path of 4096 bytes for each of v1's hierarchies.
+constexpr std::size_t kLongestGroups = 64UL * 1024;
 
 std::optional<pid_t> parse_pid(const char* name) {
     const std::string_view text(name);
@@ -29,9 +31,19 @@ std::optional<pid_t> parse_pid(const char* name) {
     return pid;
 }
 
+// A source tells of an end within a tick or two. Of one that it never saw run, such as a process
+// that had ended before the agent began and was collected since, it tells nothing.
+constexpr unsigned kPatience = 5;
+constexpr std::uint64_t kLooksPerTurn = 60;
+
 bool is_due_for_refresh(std::uint64_t looks) {
     // A program that was started by a shell has replaced it within the first looks.
-    return looks <= 2 || looks % 60 == 0;
+    return looks <= 2 || looks % kLooksPerTurn == 0;
+}
+
+// Each process has its turn, not all of them in one tick.
+bool is_turn_of(pid_t pid, std::uint64_t collections) {
+    return (static_cast<std::uint64_t>(pid) + collections) % kLooksPerTurn == 0;
 }
 
 } // namespace
@@ -49,8 +61,47 @@ ConsumerPtr describe_process(const fs::path& folder, pid_t pid, const PidStat& s
     return process;
 }
 
-ProcessUsage::ProcessUsage(fs::path proc_root, CpuTimeSource& times)
-    : proc_root_(std::move(proc_root)), times_(times) {}
+ProcessUsage::ProcessUsage(fs::path proc_root, CpuTimeSource& times, const ProcessDetails& details)
+    : proc_root_(std::move(proc_root)), times_(times), details_(details) {}
+
+ConsumerPtr ProcessUsage::describe(pid_t pid, const PidStat& stat) const {
+    const fs::path folder = proc_root_ / std::to_string(pid);
+    ConsumerPtr process = describe_process(folder, pid, stat);
+    if (!details_.units && details_.containers == nullptr) {
+        return process;
+    }
+    const auto groups = read_text(folder / "cgroup", kLongestGroups);
+    if (!groups) {
+        return process;
+    }
+    ProcessPlace place = parse_process_place(*groups);
+    auto placed = std::make_shared<Consumer>(*process);
+    if (details_.units) {
+        placed->systemd_unit = std::move(place.systemd_unit);
+    }
+    if (details_.containers != nullptr && place.container) {
+        placed->container = details_.containers->find(*place.container);
+    }
+    return placed;
+}
+
+// When a runtime has told more of its containers.
+void ProcessUsage::renew_containers() {
+    if (details_.containers == nullptr ||
+        std::exchange(containers_version_, details_.containers->version()) ==
+            details_.containers->version()) {
+        return;
+    }
+    for (auto& [pid, watched] : watched_) {
+        const ContainerPtr known = watched.consumer ? watched.consumer->container : nullptr;
+        const ContainerPtr now = known ? details_.containers->renewed(known) : nullptr;
+        if (now != known) {
+            auto consumer = std::make_shared<Consumer>(*watched.consumer);
+            consumer->container = now;
+            watched.consumer = std::move(consumer);
+        }
+    }
+}
 
 bool ProcessUsage::watch(pid_t pid) {
     auto clock = ProcessClock::open(proc_root_, pid);
@@ -60,7 +111,7 @@ bool ProcessUsage::watch(pid_t pid) {
     Watched watched(std::move(*clock));
     const PidStat& stat = watched.process.clock.stat();
     if (!stat.is_kernel_thread()) {
-        watched.consumer = describe_process(proc_root_ / std::to_string(pid), pid, stat);
+        watched.consumer = describe(pid, stat);
     }
     // What ran before the first collection is the past, and so is what could not be opened in the
     // one before; what else appears was born since, and all of its time is charged.
@@ -81,8 +132,10 @@ void ProcessUsage::refresh_identity(Watched& watched) const {
     if (!stat || stat->start_ticks != clock.stat().start_ticks) {
         return;
     }
-    ConsumerPtr now = describe_process(folder, clock.pid(), *stat);
-    if (now->exe != watched.consumer->exe || now->cmdline != watched.consumer->cmdline) {
+    ConsumerPtr now = describe(clock.pid(), *stat);
+    const Consumer& known = *watched.consumer;
+    if (now->exe != known.exe || now->cmdline != known.cmdline ||
+        now->systemd_unit != known.systemd_unit || now->container != known.container) {
         watched.consumer = std::move(now);
     }
 }
@@ -113,6 +166,7 @@ void ProcessUsage::look_at(pid_t pid, UsageSample& sample) {
         look_at(entry->second, sample);
     }
     entry->second.seen_in = collections_;
+    entry->second.unlisted = 0;
 }
 
 void ProcessUsage::look_at(Watched& watched, UsageSample& sample) {
@@ -130,14 +184,42 @@ void ProcessUsage::look_at(Watched& watched, UsageSample& sample) {
     if (++watched.looks > 1 && is_due_for_refresh(watched.looks - 1)) {
         refresh_identity(watched);
     }
-    // Where the time could not be read just now it is what it was: a consumer that is left out once
-    // is counted from 0 when it comes back.
-    sample.consumers.push_back(
-        {watched.consumer, difference(watched.last, watched.baseline), nullptr, {}});
+    tell_of(watched, sample);
+}
+
+// Where the time could not be read just now it is what it was: a consumer that is left out once is
+// counted from 0 when it comes back.
+void ProcessUsage::tell_of(Watched& watched, UsageSample& sample) {
+    ConsumerUsage usage{watched.consumer, difference(watched.last, watched.baseline), nullptr, {}};
+    if (details_.resources && !watched.is_over) {
+        const pid_t pid = watched.process.clock.pid();
+        usage.resources = watched.resources.look(proc_root_, pid, total_of(watched.last),
+                                                 is_turn_of(pid, collections_));
+    }
+    sample.consumers.push_back(std::move(usage));
+}
+
+// What another source has taken over ends here. One that comes back is not charged for the time in
+// between: it counts as one that could not be opened.
+void ProcessUsage::leave_to_others(pid_t pid, UsageSample& sample) {
+    unopened_.insert(pid);
+    const auto entry = watched_.find(pid);
+    if (entry == watched_.end()) {
+        return;
+    }
+    if (!entry->second.is_over) {
+        look_at(entry->second, sample);
+    }
+    watched_.erase(entry);
+}
+
+bool ProcessUsage::has_told_of(pid_t pid) const {
+    const auto entry = watched_.find(pid);
+    return entry != watched_.end() && !entry->second.is_over;
 }
 
 // False where the list could not be read to its end: then nothing is known of those not seen.
-bool ProcessUsage::look_at_all(UsageSample& sample) {
+bool ProcessUsage::look_at_all(UsageSample& sample, const std::unordered_set<pid_t>& others) {
     const std::unique_ptr<DIR, int (*)(DIR*)> listing(::opendir(proc_root_.c_str()), ::closedir);
     if (!listing) {
         return false;
@@ -148,7 +230,10 @@ bool ProcessUsage::look_at_all(UsageSample& sample) {
         if (entry == nullptr) {
             return errno == 0;
         }
-        if (const auto pid = parse_pid(entry->d_name)) {
+        const auto pid = parse_pid(entry->d_name);
+        if (pid && others.contains(*pid)) {
+            leave_to_others(*pid, sample);
+        } else if (pid) {
             look_at(*pid, sample);
         }
     }
@@ -164,31 +249,34 @@ void ProcessUsage::close_unseen(bool is_whole, UsageSample& sample) {
         }
         if (is_whole && !watched.is_over) {
             look_at(watched, sample);
+            watched.is_over = watched.is_over || ++watched.unlisted >= kPatience;
         } else if (!watched.is_over && watched.consumer) {
-            sample.consumers.push_back(
-                {watched.consumer, difference(watched.last, watched.baseline), nullptr, {}});
+            tell_of(watched, sample);
         }
         it = is_whole && watched.is_over ? watched_.erase(it) : std::next(it);
     }
 }
 
-UsageSample ProcessUsage::collect() {
+void ProcessUsage::append_to(UsageSample& sample, const std::unordered_set<pid_t>& others) {
     ++collections_;
+    renew_containers();
+    sample.consumers.reserve(sample.consumers.size() + watched_.size() + 16);
+    unopened_before_ = std::exchange(unopened_, {});
+    const bool is_whole = look_at_all(sample, others);
+    close_unseen(is_whole, sample);
+}
+
+void ProcessUsage::append_short_lives(const std::vector<ShortLife>& lives, UsageSample& sample) {
+    short_lives_.add(lives);
+    short_lives_.append_to(sample.consumers);
+}
+
+UsageSample ProcessUsage::collect() {
     times_.begin();
     UsageSample sample;
-    sample.topology = times_.topology();
-    sample.consumers.reserve(watched_.size() + 16);
-    unopened_before_ = std::exchange(unopened_, {});
-    const bool is_whole = look_at_all(sample);
-    close_unseen(is_whole, sample);
-    short_lives_.add(times_.take_short_lives());
-    short_lives_.append_to(sample.consumers);
-    // Read last: whatever a process used above was used by now, so busy time is not behind it.
-    sample.busy_time = times_.busy_time();
-    sample.busy_error = times_.busy_error();
-    sample.time_source = times_.name();
-    sample.sees_ends = times_.sees_ends();
-    sample.lost_ends = times_.lost();
+    append_to(sample, {});
+    append_short_lives(times_.take_short_lives(), sample);
+    take_common(times_, sample);
     return sample;
 }
 

@@ -6,6 +6,7 @@
 #include "host-agent/vm_usage.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <ctime>
 #include <memory>
 #include <numeric>
@@ -70,24 +71,27 @@ public:
         : vms_(vms), machine_(KernelCount::of_machine(topology)),
           energy_(vms.size() + 1, std::vector<double>(topology->sockets())) {}
 
-    // Each zone used so much since it was last called.
-    void look(std::uint64_t total_uj) {
-        std::vector<SocketTimes> now;
+    void count() {
+        now_.clear();
         for (const LiveVm& vm : vms_) {
-            now.push_back(vm.truth());
+            now_.push_back(vm.truth());
         }
-        now.push_back(machine_->read()); // last: never less than its parts
+        now_.push_back(machine_->read()); // last: never less than its parts
+    }
+
+    // Between the last two counts each zone came to so much in all.
+    void charge(std::uint64_t total_uj) {
         const double joules = static_cast<double>(total_uj - last_uj_) / kMicrojoulesPerJoule;
         for (std::size_t socket = 0; !last_.empty() && socket < energy_[0].size(); ++socket) {
             const auto used = [&](std::size_t i) {
-                return static_cast<double>((now[i][socket] - last_[i][socket]).count());
+                return static_cast<double>((now_[i][socket] - last_[i][socket]).count());
             };
             const double all = used(vms_.size());
             for (std::size_t i = 0; all > 0 && i < vms_.size(); ++i) {
                 energy_[i][socket] += joules * used(i) / all;
             }
         }
-        last_ = std::move(now);
+        last_ = now_;
         last_uj_ = total_uj;
     }
 
@@ -98,6 +102,7 @@ private:
     const std::vector<LiveVm>& vms_;
     std::optional<KernelCount> machine_;
     std::vector<std::vector<double>> energy_;
+    std::vector<SocketTimes> now_;
     std::vector<SocketTimes> last_;
     std::uint64_t last_uj_ = 0;
 };
@@ -134,6 +139,10 @@ private:
     }
 };
 
+double sum_of(const std::vector<double>& parts) {
+    return std::accumulate(parts.begin(), parts.end(), 0.0);
+}
+
 std::vector<host::Vm> listed(const std::vector<LiveVm>& lives) {
     std::vector<host::Vm> vms;
     for (const LiveVm& live : lives) {
@@ -150,16 +159,15 @@ std::vector<host::Vm> listed(const std::vector<LiveVm>& lives) {
 class Pipeline {
 public:
     Pipeline(const LiveMeter& meter, const std::vector<LiveVm>& vms, const CpuTopologyPtr& topology)
-        : plan_(meter), vms_(vms), energy_(*topology), truth_(vms, topology),
-          times_(open_cpu_time(meter.source, "/proc", topology)),
+        : plan_(meter), vms_(vms), energy_(*topology), before_(vms, topology),
+          after_(vms, topology), times_(open_cpu_time(meter.source, "/proc", topology)),
           usage_(host::VmProcessRoots(), *times_),
           meter_({"accuracy", meter.interval, 1h, {}}, Ledger(Residual::idle)) {
         usage_.update(listed(vms));
     }
 
     void begin() {
-        tick();
-        truth_.look(energy_.total_uj());
+        look();
         first_ = last_;
         next_ = clock_time(CLOCK_MONOTONIC) + plan_.interval;
     }
@@ -167,20 +175,29 @@ public:
     [[nodiscard]] nanoseconds next() const { return next_; }
 
     void go_on() {
-        tick();
-        truth_.look(energy_.total_uj());
+        look();
         next_ += plan_.interval;
     }
 
     [[nodiscard]] Row result(const std::string& load, nanoseconds length) const {
         Row row{load, std::string(times_->name()), plan_.interval, length, {}, sum_error_uj_, 0};
         for (std::size_t i = 0; i < vms_.size(); ++i) {
-            row.vms.push_back(compare(i, truth_.energy(i)));
+            row.vms.push_back(compare(i, after_.energy(i)));
         }
         return row;
     }
 
 private:
+    // The meter looks at one moment, and what is true is counted a little earlier and a little
+    // later: how far these two are apart is what nobody can tell here.
+    void look() {
+        before_.count();
+        tick();
+        after_.count();
+        before_.charge(energy_.total_uj());
+        after_.charge(energy_.total_uj());
+    }
+
     void tick() {
         last_ = meter_.tick({clock_time(CLOCK_MONOTONIC), std::chrono::system_clock::now(),
                              ++ticks_, 0, clock_time(CLOCK_BOOTTIME)},
@@ -198,7 +215,8 @@ private:
     }
 
     [[nodiscard]] VmResult compare(std::size_t vm, const std::vector<double>& truth) const {
-        VmResult result{vms_[vm].name(), 0, std::accumulate(truth.begin(), truth.end(), 0.0), 0};
+        VmResult result{vms_[vm].name(), 0, sum_of(truth), 0};
+        result.doubt = std::abs(result.truth - sum_of(before_.energy(vm)));
         for (std::size_t zone = 0; zone < truth.size(); ++zone) {
             const double charged =
                 static_cast<double>(charged_uj(*last_, vm, zone) - charged_uj(*first_, vm, zone)) /
@@ -224,7 +242,8 @@ private:
     LiveMeter plan_;
     const std::vector<LiveVm>& vms_;
     ConstantPower energy_;
-    Truth truth_;
+    Truth before_;
+    Truth after_;
     std::unique_ptr<CpuTimeSource> times_;
     host::VmUsage usage_;
     Meter meter_;

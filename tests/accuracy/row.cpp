@@ -22,6 +22,10 @@ double VmResult::error() const {
     return relative_error(charged, truth);
 }
 
+double VmResult::sure_error() const {
+    return relative_error(truth + std::max(0.0, std::abs(charged - truth) - doubt), truth);
+}
+
 const VmResult& Row::worst() const {
     return *std::max_element(vms.begin(), vms.end(), [](const VmResult& a, const VmResult& b) {
         return a.error() < b.error();

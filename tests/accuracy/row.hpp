@@ -18,9 +18,14 @@ struct VmResult {
     // Of one zone, the worst, as a part of what is true of the VM in all zones of that kind: energy
     // on the wrong socket shows here.
     double zone_error = 0;
+    // How far apart the truth is just before and just after the meter looked; live runs only.
+    double doubt = 0;
 
     // As a part of the truth: 0.01 is 1 %.
     [[nodiscard]] double error() const;
+    // The part of it that is no doubt: on a machine that takes the CPU away between two looks, a
+    // short run says little about a small VM.
+    [[nodiscard]] double sure_error() const;
 };
 
 struct Row {

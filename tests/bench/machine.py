@@ -34,8 +34,11 @@ class Fleet:
             raise RuntimeError(f"{count} processes of {threads} threads could not be started")
 
     def close(self) -> None:
+        pids = [int(path.read_text()) for path in self.run_dir.glob("*.pid")]
         self._child.stdin.close()
         self._child.wait()
+        # Whoever adopted them may take a while to collect them: until then they are listed, and would be measured.
+        wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), 60, "the end of the fleet")
         shutil.rmtree(self.run_dir)
 
     def __enter__(self) -> Fleet:

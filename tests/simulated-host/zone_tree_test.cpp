@@ -112,10 +112,10 @@ TEST_F(ZoneTreeTest, ZonesVanishAndAppear) {
     ASSERT_TRUE(tree);
     zones_.apply(event(EventKind::counter_vanish, "intel-rapl:0:0"));
     ASSERT_TRUE(tree->write(zones_));
-    EXPECT_EQ(discover_zones(files_.root())->size(), 1U);
+    EXPECT_EQ(discover_zones(files_.root())->zones.size(), 1U);
     zones_.revert(event(EventKind::counter_vanish, "intel-rapl:0:0"));
     ASSERT_TRUE(tree->write(zones_));
-    EXPECT_EQ(discover_zones(files_.root())->size(), 2U);
+    EXPECT_EQ(discover_zones(files_.root())->zones.size(), 2U);
 }
 
 TEST_F(ZoneTreeTest, ShowsGarbageWhole) {

@@ -92,7 +92,7 @@ std::unique_ptr<Sink> make_prometheus_push(const PrometheusPushOptions& options,
     PushSettings settings{"prometheus-push"};
     settings.queue_bytes = 0; // a Pushgateway keeps the newest values only
     return std::make_unique<PushSink>(
-        push_page(options.qemu, options.containers, world), options.step,
+        push_page(options.qemu, options.containers, world),
         [hostname](const MetricPage& page, std::chrono::system_clock::time_point) {
             PushMessage message;
             InstanceText text(message.bytes, hostname);

@@ -14,15 +14,12 @@ constexpr std::uint64_t kFirstTick = 2;
 
 } // namespace
 
-PushSink::PushSink(MetricPage page, std::chrono::nanoseconds step, Renderer render,
-                   std::unique_ptr<PushWorker> worker)
-    : page_(std::move(page)), schedule_(step), render_(std::move(render)),
-      worker_(std::move(worker)) {}
+PushSink::PushSink(MetricPage page, Renderer render, std::unique_ptr<PushWorker> worker)
+    : page_(std::move(page)), render_(std::move(render)), worker_(std::move(worker)) {}
 
 void PushSink::publish(const SnapshotPtr& snapshot) {
     page_.update(snapshot);
-    const auto now = std::chrono::steady_clock::now().time_since_epoch();
-    if (snapshot->ticks >= kFirstTick && schedule_.due(now, snapshot->interval)) {
+    if (snapshot->ticks >= kFirstTick) {
         worker_->push(render_(page_, time_of_values(*snapshot, system_clock::now())));
     }
 }

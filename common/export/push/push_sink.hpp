@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// An exporter that sends: once per step it renders every metric and hands the messages to its
-// worker. The protocols differ in how they render and in their transport only. Asio thread.
+// An exporter that sends: it renders every metric of each snapshot that it is given, one per step
+// (see paced_exporter.hpp), and hands the messages to its worker. The protocols differ in how they
+// render and in their transport only. Asio thread.
 #pragma once
 
 #include "common/export/metric_page.hpp"
-#include "common/export/push/push_schedule.hpp"
 #include "common/export/push/push_worker.hpp"
 #include "common/export/sink.hpp"
 
@@ -21,14 +21,12 @@ public:
     using Renderer = std::function<std::vector<PushMessage>(
         const MetricPage& page, std::chrono::system_clock::time_point time)>;
 
-    PushSink(MetricPage page, std::chrono::nanoseconds step, Renderer render,
-             std::unique_ptr<PushWorker> worker);
+    PushSink(MetricPage page, Renderer render, std::unique_ptr<PushWorker> worker);
 
     void publish(const SnapshotPtr& snapshot) override;
 
 private:
     MetricPage page_;
-    PushSchedule schedule_;
     Renderer render_;
     std::unique_ptr<PushWorker> worker_;
 };

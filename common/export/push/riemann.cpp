@@ -31,7 +31,7 @@ std::unique_ptr<Sink> make_riemann(const RiemannOptions& options, const Exporter
     auto transport = std::make_unique<RiemannTransport>(world.io, target_of(options));
     spdlog::info("riemann: events go to {}", transport->where());
     return std::make_unique<PushSink>(
-        push_page(options.qemu, options.containers, world), options.dispatch,
+        push_page(options.qemu, options.containers, world),
         [host = host_name()](const MetricPage& page, std::chrono::system_clock::time_point time) {
             RiemannEvents events(time, host);
             page.write(events);

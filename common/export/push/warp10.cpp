@@ -186,7 +186,7 @@ std::unique_ptr<Sink> make_warp10(const Warp10Options& options, const ExporterWo
                                                   std::getenv("SCAPH_WARP10_WRITE_TOKEN"))));
     spdlog::info("warp10: metrics go to {}", transport->where());
     return std::make_unique<PushSink>(
-        push_page(options.qemu, false, world), options.step,
+        push_page(options.qemu, false, world),
         [host = host_name()](const MetricPage& page, std::chrono::system_clock::time_point time) {
             Warp10Text text(time, host);
             page.write(text);

@@ -16,6 +16,12 @@
 #define PF_KTHREAD 0x00200000 // include/linux/sched.h
 #define EXIT_DEAD 0x0010      // include/linux/sched.h: released by its parent
 
+enum { most_early_ns = 100000 }; // how long before on_switch() a slice may begin
+
+struct sched_entity {
+    __u64 sum_exec_runtime; // what CLOCK_THREAD_CPUTIME_ID shows
+} __attribute__((preserve_access_index));
+
 struct task_struct {
     int pid;
     int tgid;
@@ -25,6 +31,7 @@ struct task_struct {
     struct task_struct* real_parent;
     struct task_struct* group_leader;
     char comm[comm_size];
+    struct sched_entity se;
 } __attribute__((preserve_access_index));
 
 const volatile __u32 sockets = 1;
@@ -97,6 +104,19 @@ static __always_inline void make_entry(struct CpuSlot* slot, struct task_struct*
     slot->lost += 1;
 }
 
+// What the scheduler itself has charged the thread for since it got the CPU. It ends where the
+// switch began; what lies between there and here, looking for work on other CPUs above all, would
+// be tens of microseconds for a thread that sleeps often. Where the two cannot be of the same
+// slice, as for what ran when the program was loaded, it is the time that passed.
+static __always_inline __u64 slice_of(struct CpuSlot* slot, struct task_struct* task, __u64 now) {
+    __u64 passed = now > slot->since_ns ? now - slot->since_ns : 0;
+    __u64 charged = task->se.sum_exec_runtime - slot->thread_ns;
+
+    if (slot->thread != (__u32)task->pid || charged > passed + most_early_ns)
+        return passed;
+    return charged;
+}
+
 // A slice ends as the process that it began as. If another one is switched away from now, the
 // kernel did not show a switch: then nobody can tell whose the time was, and it is nobody's.
 static __always_inline void leave(struct CpuSlot* slot, struct task_struct* task, __u64 now) {
@@ -106,7 +126,7 @@ static __always_inline void leave(struct CpuSlot* slot, struct task_struct* task
 
     if (slot->state != slot_process && slot->state != slot_unclaimed)
         return;
-    ns = now > slot->since_ns ? now - slot->since_ns : 0;
+    ns = slice_of(slot, task, now);
     slot->busy_ns += ns;
     if (slot->state == slot_unclaimed || (__u32)task->tgid != key.tgid) {
         slot->unclaimed_ns += ns;
@@ -132,6 +152,8 @@ static __always_inline void enter(struct CpuSlot* slot, struct task_struct* task
         slot->state = slot_unclaimed;
         return;
     }
+    slot->thread = task->pid;
+    slot->thread_ns = task->se.sum_exec_runtime;
     slot->key.start_ns = leader->start_boottime;
     slot->key.tgid = task->tgid;
     slot->key.socket = slot->socket;

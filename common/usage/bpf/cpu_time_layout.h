@@ -51,7 +51,9 @@ struct CpuSlot {
     __u64 busy_ns;      // all but idle, without what runs right now
     __u64 unclaimed_ns; // the part of it that no entry has
     __u64 lost;         // how often there was no room for an entry
-    __u64 unused[8];
+    __u64 thread_ns;    // what `thread` had run in all before that
+    __u32 thread;       // of the process, the one that runs
+    __u32 unused[13];
 };
 
 #ifdef __cplusplus

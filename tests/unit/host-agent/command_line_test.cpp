@@ -245,5 +245,18 @@ TEST(HelpText, NamesEveryOptionAndItsDefault) {
     }
 }
 
+TEST(HostOptions, HaveProcessesOnAndOff) {
+    EXPECT_FALSE(Parsed({"qemu"}).applied_to({}).processes);
+    EXPECT_TRUE(Parsed({"--with-processes", "qemu"}).applied_to({}).processes);
+    EXPECT_TRUE(Parsed({"run", "--with-processes"}).applied_to({}).processes);
+    HostConfig with;
+    with.processes = true;
+    with.resources = true;
+    EXPECT_TRUE(Parsed({"run"}).applied_to(with).processes);
+    EXPECT_FALSE(Parsed({"run", "--no-processes"}).applied_to(with).processes);
+    EXPECT_TRUE(Parsed({"run"}).applied_to(with).resources);
+    EXPECT_FALSE(Parsed({"run", "--no-resources"}).applied_to(with).resources);
+}
+
 } // namespace
 } // namespace wattvisor::host

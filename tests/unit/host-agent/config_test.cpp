@@ -47,7 +47,7 @@ void expect_defaults(const HostConfig& config) {
 }
 
 PrometheusOptions prometheus(const HostConfig& config, std::size_t position) {
-    return std::get<PrometheusOptions>(config.exporters.at(position));
+    return std::get<PrometheusOptions>(config.exporters.at(position).exporter);
 }
 
 std::string shipped_file() {
@@ -121,8 +121,10 @@ TEST(HostConfig, SaysWhichPoliciesAndExportersThereAre) {
     EXPECT_THAT(problems_of("policy: capcity\n"),
                 ElementsAre("h.yaml:1:9: policy must be active, capacity or static, not "
                             "\"capcity\""));
-    EXPECT_THAT(problems_of("exporters:\n  - type: riemann\n    port: 5555\n"),
-                ElementsAre("h.yaml:2:11: type must be prometheus, not \"riemann\""));
+    EXPECT_THAT(
+        problems_of("exporters:\n  - type: carbon\n    port: 2003\n"),
+        ElementsAre("h.yaml:2:11: type must be stdout, json, prometheus, prometheus-push, riemann or "
+                    "warp10, not \"carbon\""));
     EXPECT_THAT(
         problems_of("exporters:\n  - port: 5555\n"),
         ElementsAre(HasSubstr("the key \"type\" is missing, for example type: prometheus")));
@@ -130,7 +132,7 @@ TEST(HostConfig, SaysWhichPoliciesAndExportersThereAre) {
 
 // What belongs to a type of exporter that is not known here is no mistake of its own.
 TEST(HostConfig, UnknownExporterIsOneProblem) {
-    EXPECT_THAT(problems_of("exporters:\n  - type: riemann\n    mtls: true\n"), testing::SizeIs(1));
+    EXPECT_THAT(problems_of("exporters:\n  - type: carbon\n    line: true\n"), testing::SizeIs(1));
 }
 
 TEST(HostConfig, ChecksWhatValuesMean) {
@@ -201,6 +203,18 @@ TEST(ShareSettingsYaml, TakesTheDefaultForWhatIsWrong) {
     EXPECT_EQ(reading.settings.root, ShareSettings{}.root);
     EXPECT_EQ(reading.settings.run_dir, "/w");
     EXPECT_EQ(read_share_settings("{[", "h.yaml").settings, ShareSettings{});
+}
+
+TEST(HostConfig, HasProcessesAndResourcesOffUnlessAskedFor) {
+    EXPECT_FALSE(read_host_config("", "f").config.processes);
+    EXPECT_FALSE(read_host_config("", "f").config.resources);
+    const auto reading = read_host_config(
+        "processes: true\nresources: true\nexporters: [{type: prometheus, containers: true}]", "f");
+    EXPECT_TRUE(reading.problems.empty());
+    EXPECT_TRUE(reading.config.processes);
+    EXPECT_TRUE(reading.config.resources);
+    EXPECT_TRUE(std::get<PrometheusOptions>(reading.config.exporters.at(0).exporter).containers);
+    EXPECT_FALSE(read_host_config("processes: 3", "f").problems.empty());
 }
 
 } // namespace

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "host-agent/display_width.hpp"
+#include "common/cli/display_width.hpp"
 #include "host-agent/vms_table.hpp"
 
 #include <gmock/gmock.h>

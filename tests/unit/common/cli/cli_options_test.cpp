@@ -19,6 +19,7 @@ struct CommandLine {
     explicit CommandLine(std::vector<const char*> arguments, Agent agent = Agent::guest) {
         add_global_options(app, global, agent);
         stdout_command = add_stdout_command(app, to_stdout);
+        add_json_command(app, json);
         prometheus_command = add_prometheus_command(app, prometheus);
         arguments.insert(arguments.begin(), "wattvisor-guest");
         std::ostringstream out_stream;
@@ -32,6 +33,7 @@ struct CommandLine {
     CLI::App app{"Measures energy", "wattvisor-guest"};
     GlobalOptions global;
     StdoutOptions to_stdout;
+    JsonOptions json;
     PrometheusOptions prometheus;
     CLI::App* stdout_command = nullptr;
     CLI::App* prometheus_command = nullptr;
@@ -180,6 +182,48 @@ TEST(PowercapFolder, FollowsItsOrder) {
     EXPECT_EQ(powercap_folder(options, "/mnt/share"), "/mnt/share");
     options.powercap = "/given";
     EXPECT_EQ(powercap_folder(options, "/mnt/share"), "/given");
+}
+
+TEST(StdoutCommand, TakesARegularExpressionInAllSpellings) {
+    for (const char* option : {"-r", "--regex", "--regex-filter"}) {
+        const CommandLine line({"stdout", option, "nginx|php", "--containers", "--raw-metrics"});
+        EXPECT_EQ(line.to_stdout.regex.value().text(), "nginx|php");
+        EXPECT_TRUE(line.to_stdout.containers && line.to_stdout.raw_metrics);
+    }
+    expect_mistake({"stdout", "-r", "("}, "--regex: \"(\": is no regular expression");
+}
+
+TEST(JsonCommand, HasScaphandresDefaults) {
+    const CommandLine line({"json"});
+    EXPECT_EQ(line.exit_code, std::nullopt) << line.err;
+    EXPECT_EQ(line.json.timeout, 10s);
+    EXPECT_EQ(line.json.step, 2s);
+    EXPECT_EQ(line.json.max_top_consumers, 10U);
+    EXPECT_TRUE(line.json.file.empty());
+}
+
+TEST(JsonCommand, TakesAllSpellings) {
+    const CommandLine line({"json", "-t", "0", "-s", "0", "-n", "100000000", "-f", "r.json", "-m",
+                            "3", "--containers", "--container-regex", "c", "--process-regex", "p",
+                            "--resources", "-q"});
+    EXPECT_EQ(line.exit_code, std::nullopt) << line.err;
+    EXPECT_EQ(line.json.timeout, std::nullopt);
+    EXPECT_EQ(line.json.step, 100ms);
+    EXPECT_EQ(line.json.file, "r.json");
+    EXPECT_EQ(line.json.max_top_consumers, 3U);
+    EXPECT_EQ(line.json.container_regex.value().text(), "c");
+    EXPECT_EQ(line.json.process_regex.value().text(), "p");
+    EXPECT_TRUE(line.json.containers && line.json.resources);
+    EXPECT_EQ(CommandLine({"json", "--step_nano", "500000000"}).json.step, 2500ms);
+    EXPECT_EQ(CommandLine({"json", "--step", "1", "--step-nano", "5"}).json.step, 1'000'000'005ns);
+}
+
+TEST(JsonCommand, SaysWhatIsWrong) {
+    expect_mistake({"json", "-s", "0"}, "10ms to 1h");
+    expect_mistake({"json", "-s", "0", "-n", "5"}, "10ms to 1h");
+    expect_mistake({"json", "-n", "-5"}, "--step-nano");
+    expect_mistake({"json", "--container-regex", "a"}, "--containers");
+    expect_mistake({"json", "--process-regex", "["}, "is no regular expression");
 }
 
 } // namespace

@@ -14,6 +14,11 @@
 namespace wattvisor {
 namespace {
 
+Result<ZoneList> zones_in(const std::filesystem::path& folder) {
+    auto found = discover_zones(folder);
+    return found ? Result<ZoneList>(std::move(found->zones)) : found.error();
+}
+
 using namespace std::chrono_literals;
 using test::FakeTree;
 using testing::ElementsAre;
@@ -51,7 +56,7 @@ std::vector<std::string> summary(const ZoneList& zones) {
 }
 
 std::vector<std::string> summary(const fs::path& folder) {
-    const auto zones = discover_zones(folder);
+    const auto zones = zones_in(folder);
     return zones ? summary(*zones) : std::vector<std::string>{zones.error().message()};
 }
 
@@ -112,7 +117,7 @@ TEST(DiscoverZones, FindsTwoSocketsWithTheirParts) {
                             "intel-rapl:0:1 uncore 0", "intel-rapl:0:2 dram 0",
                             "intel-rapl:1 package-1 1", "intel-rapl:1:0 core 1",
                             "intel-rapl:1:1 uncore 1", "intel-rapl:1:2 dram 1"));
-    for (const Zone& found : *discover_zones(tree.root())) {
+    for (const Zone& found : *zones_in(tree.root())) {
         EXPECT_EQ(found.max_energy_range_uj, 262'143'328'850U) << found.id;
         EXPECT_EQ(found.kind, *parse_zone_kind(found.name)) << found.id;
     }
@@ -123,7 +128,7 @@ TEST(DiscoverZones, SortsByNumberNotByLetter) {
     for (int i = 0; i < 12; ++i) {
         zone(tree, "intel-rapl:" + std::to_string(i), "package-" + std::to_string(i), "1\n");
     }
-    const auto zones = discover_zones(tree.root());
+    const auto zones = zones_in(tree.root());
     ASSERT_TRUE(zones);
     for (unsigned i = 0; i < 12; ++i) {
         EXPECT_EQ((*zones)[i].socket, i);
@@ -137,7 +142,7 @@ TEST(DiscoverZones, KnowsThePlatformByItsNameNotByItsPlace) {
     zone(tree, "intel-rapl:0", "package-0", "1\n");
     zone(tree, "intel-rapl:0:0", "core", "1\n");
     zone(tree, "intel-rapl:1", "psys", "1\n");
-    const auto zones = discover_zones(tree.root());
+    const auto zones = zones_in(tree.root());
     ASSERT_TRUE(zones);
     ASSERT_EQ(zones->size(), 3U);
     EXPECT_EQ((*zones)[2].kind, ZoneKind::psys);
@@ -205,7 +210,7 @@ TEST(DiscoverZones, MakesDoWithWhatScaphandrePublishes) {
     const FakeTree tree;
     tree.file("intel-rapl:0/energy_uj", "123456");
     tree.folder("intel-rapl:0:0");
-    const auto zones = discover_zones(tree.root());
+    const auto zones = zones_in(tree.root());
     ASSERT_TRUE(zones);
     EXPECT_THAT(summary(*zones), ElementsAre("intel-rapl:0 package-0 0"));
     EXPECT_EQ(zones->front().max_energy_range_uj, 0U);
@@ -239,7 +244,7 @@ TEST(DiscoverZones, FollowsTheLinksThatTheKernelHas) {
 
 TEST(DiscoverZones, SaysWhatToTypeWhereThereIsNoFolder) {
     const FakeTree tree;
-    const auto zones = discover_zones(tree.root() / "powercap");
+    const auto zones = zones_in(tree.root() / "powercap");
     ASSERT_FALSE(zones);
     EXPECT_THAT(zones.error().message(), HasSubstr((tree.root() / "powercap").string()));
     EXPECT_THAT(zones.error().hint, HasSubstr("modprobe"));
@@ -248,7 +253,7 @@ TEST(DiscoverZones, SaysWhatToTypeWhereThereIsNoFolder) {
 
 TEST(DiscoverZones, SaysWhatToTypeWhereTheFolderIsEmpty) {
     const FakeTree tree;
-    const auto zones = discover_zones(tree.root());
+    const auto zones = zones_in(tree.root());
     ASSERT_FALSE(zones);
     EXPECT_EQ(zones.error().severity, Severity::transient);
     EXPECT_THAT(zones.error().hint, HasSubstr("modprobe"));

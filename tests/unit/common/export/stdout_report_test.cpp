@@ -108,10 +108,55 @@ std::size_t columns_of(const std::string& line) {
         if (c == '\t') {
             column += 8 - column % 8;
         } else if ((byte & 0xC0U) != 0x80U) {
-            ++column;
+            column += byte >= 0xE3 ? 2 : 1; // Chinese; the ellipsis begins with 0xE2
         }
     }
     return column;
+}
+
+// Not only the biggest, and not the ones that are cut off by a number.
+TEST(StdoutReport, ShowsAllThatARegularExpressionFinds) {
+    StdoutReportOptions options;
+    options.consumers = 1;
+    options.regex = Pattern::parse("^(systemd|postgres)$").value();
+    EXPECT_THAT(render_stdout_report(test::guest_snapshot(), options),
+                HasSubstr("Processes filtered by '^(systemd|postgres)$':\nPower\t\tPID\tExe\n"
+                          "0.925000 W\t77\t\"postgres\"\n0.000000 W\t1\t\"systemd\"\n"));
+    options.regex = Pattern::parse("nginx").value();
+    EXPECT_THAT(render_stdout_report(test::guest_snapshot(), options),
+                HasSubstr("No process is found by it"));
+    options.regex = Pattern::parse("\x1b\\[2J").value();
+    EXPECT_THAT(render_stdout_report(test::guest_snapshot(), options), Not(HasSubstr("\x1b")));
+}
+
+// The first N that are met are not the N biggest: upstream's list was at the mercy of the order.
+TEST(StdoutReport, TopNIsTheTopWhateverTheOrder) {
+    Snapshot snapshot = test::guest_snapshot();
+    snapshot.consumers.clear();
+    for (std::uint64_t i = 0; i < 50; ++i) {
+        const std::uint64_t power = (i * 37) % 50;
+        snapshot.consumers.push_back(test::consumer(ConsumerKind::process, std::to_string(i),
+                                                    "p" + std::to_string(power), 1, {1, 1, 1},
+                                                    power * 1'000'000));
+    }
+    StdoutReportOptions three;
+    three.consumers = 3;
+    EXPECT_THAT(render_stdout_report(snapshot, three),
+                HasSubstr("49.000000 W\t1\t\"p49\"\n48.000000 W\t1\t\"p48\"\n"
+                          "47.000000 W\t1\t\"p47\"\n---"));
+}
+
+TEST(StdoutReport, NamesTheContainerWhereAsked) {
+    Snapshot snapshot = test::guest_snapshot();
+    auto who = std::make_shared<Consumer>(*snapshot.consumers[1].consumer);
+    who->container = std::make_shared<Container>(
+        Container{std::string(64, 'a'), "shop_db", {}, {}, {}, {}, {}, {}, {}});
+    snapshot.consumers[1].consumer = who;
+    StdoutReportOptions options;
+    options.containers = true;
+    EXPECT_THAT(render_stdout_report(snapshot, options),
+                testing::AllOf(HasSubstr("Exe\t\t\tContainer\n"),
+                               HasSubstr("77\t\"postgres\"\t\tshop_db\n")));
 }
 
 TEST(StdoutReport, FitsEightyColumns) {
@@ -121,6 +166,16 @@ TEST(StdoutReport, FitsEightyColumns) {
         test::zone("intel-rapl:0:2", "uncore", ZoneKind::uncore, 0, 1, 1'234'000'000));
     snapshot.consumers.push_back(test::consumer(ConsumerKind::vm, "k", std::string(200, 'w'),
                                                 4'194'304, {1, 1, 1, 1, 1, 1}, 1'234'000'000));
+    // A character of Chinese takes two columns.
+    std::string wide;
+    for (int i = 0; i < 100; ++i) {
+        wide += "\u4e2d";
+    }
+    snapshot.consumers.push_back(
+        test::consumer(ConsumerKind::vm, "w", wide, 4'194'304, {1, 1, 1, 1, 1, 1}, 1));
+    auto hostile = std::make_shared<Consumer>(*snapshot.consumers.back().consumer);
+    hostile->exe = wide;
+    snapshot.consumers.back().consumer = hostile;
     Snapshot down = snapshot;
     test::take_source_down(down, std::string(500, 'y'));
     for (const Snapshot& shown : {snapshot, down}) {

@@ -69,6 +69,30 @@ TEST(BpfTable, ShowsAnEndedProcessOnceMoreAndThenForgetsIt) {
     EXPECT_EQ(total_of(times.busy()).count(), 10);
 }
 
+// A kernel that did not call the program: 1,000 processes at once, collected by init, left half of
+// their entries behind.
+TEST(BpfTable, FindsProcessesWhoseEndItWasNotTold) {
+    auto owned = two_cpus();
+    FakeKernel& kernel = *owned;
+    BpfCpuTime times(std::move(owned), two_sockets());
+    kernel.entries[key_of(3, 0)] = {10, "a", 1, 0};
+    kernel.entries[key_of(3, 1)] = {20, "a", 1, 0};
+    kernel.entries[key_of(4, 0)] = {30, "b", 1, 0};
+    ASSERT_TRUE(times.read());
+    kernel.gone.insert(3);
+    int shown_as_ended = 0;
+    for (int reading = 0; reading < 160; ++reading) {
+        ASSERT_TRUE(times.read());
+        const BpfProcessTime* process = times.find(3, 300);
+        shown_as_ended += process != nullptr && process->ended ? 1 : 0;
+    }
+    EXPECT_EQ(shown_as_ended, 1);
+    EXPECT_EQ(times.find(3, 300), nullptr);
+    EXPECT_NE(times.find(4, 400), nullptr);
+    EXPECT_EQ(kernel.entries.size(), 1U);
+    EXPECT_EQ(total_of(times.busy()).count(), 60);
+}
+
 // on_free() marks one socket's entry after the other, and a reading may come between.
 TEST(BpfTable, KeepsAnEndedProcessUntilItsLastEntryIsGone) {
     auto owned = two_cpus();

@@ -9,6 +9,7 @@
 #include <map>
 #include <numeric>
 #include <optional>
+#include <set>
 #include <tuple>
 #include <vector>
 
@@ -35,6 +36,7 @@ public:
     std::function<void()> meanwhile = [] {}; // before each look at anything
     int looks_at_entry = 0;
     int introduced = 0;
+    std::set<std::uint32_t> gone; // processes of which no end was told
     bool entries_fail = false;
 
     void switch_to(unsigned cpu, unsigned pid) { // 0: idle
@@ -105,6 +107,7 @@ public:
             slots[cpu].seq += 2;
         }
     }
+    [[nodiscard]] bool exists(std::uint32_t pid) override { return !gone.contains(pid); }
     void remove(const std::vector<bpf::ProcessKey>& keys) override {
         for (const bpf::ProcessKey& key : keys) {
             entries.erase(key);

@@ -261,6 +261,35 @@ TEST_F(FakeProc, ForgetsAProcessThatIsNoLongerListed) {
     EXPECT_EQ(ticks_of(usage.collect(), 12), 30) << "another process, charged from its birth";
 }
 
+// A source that says of every process that it stands still, as the BPF program does of one that it
+// never saw run: nobody tells it that such a process was collected by its parent.
+class StandingStill final : public CpuTimeSource {
+public:
+    [[nodiscard]] std::string_view name() const override { return "still"; }
+    [[nodiscard]] const CpuTopologyPtr& topology() const override { return kOneSocket; }
+    void begin() override {}
+    [[nodiscard]] Result<ProcessReading> read(WatchedProcess&) override {
+        return ProcessReading{SocketTimes(1), false};
+    }
+    [[nodiscard]] std::vector<ShortLife> take_short_lives() override { return {}; }
+    [[nodiscard]] std::optional<SocketTimes> busy_time() override { return std::nullopt; }
+    [[nodiscard]] std::chrono::nanoseconds busy_error() const override { return {}; }
+    [[nodiscard]] bool sees_ends() const override { return true; }
+    [[nodiscard]] std::uint64_t lost() const override { return 0; }
+};
+
+TEST_F(FakeProc, ForgetsWhatIsNoLongerListedAlsoWhereNoEndIsTold) {
+    StandingStill source;
+    ProcessUsage of_that_source(root(), source);
+    show(12, 100);
+    EXPECT_EQ(of_that_source.collect().consumers.size(), 1U);
+    fs::remove_all(root() / "12");
+    for (int collection = 0; collection < 10; ++collection) {
+        (void)of_that_source.collect();
+    }
+    EXPECT_TRUE(of_that_source.collect().consumers.empty());
+}
+
 TEST_F(FakeProc, HasNoBusyTimeWhenItCannotBeRead) {
     show_busy(100);
     (void)usage.collect();
@@ -299,6 +328,54 @@ TEST_F(FakeProc, KeepsTheConsumerThatItHandedOutWhileNothingChanges) {
     const auto first = usage.collect();
     const auto second = usage.collect();
     EXPECT_EQ(first.consumers[0].consumer, second.consumers[0].consumer);
+}
+
+TEST_F(FakeProc, TellsTheUnitAndTheContainerWhereAskedFor) {
+    const std::string id(64, 'a');
+    ContainerRegistry containers("");
+    ProcessUsage placed(root(), times, {false, true, &containers});
+    show(12, 1);
+    tree.file("proc/12/cgroup", "0::/system.slice/web.service\n");
+    show(13, 1);
+    tree.file("proc/13/cgroup", "0::/docker/" + id + "\n");
+    show(14, 1); // whose group may not be read
+    UsageSample sample = placed.collect();
+    EXPECT_EQ(find(sample, 12)->consumer->systemd_unit, "web.service");
+    EXPECT_EQ(find(sample, 13)->consumer->container->id, id);
+    EXPECT_EQ(find(sample, 14)->consumer->systemd_unit, "");
+    EXPECT_EQ(find(sample, 12)->resources, nullptr);
+    Container named;
+    named.id = id;
+    named.name = "web";
+    containers.learn({named});
+    sample = placed.collect();
+    EXPECT_EQ(find(sample, 13)->consumer->container->name, "web") << "at the next tick";
+    EXPECT_EQ(find(usage.collect(), 12)->consumer->systemd_unit, "") << "not asked for";
+}
+
+// One file per process when it is described, not at each tick.
+TEST_F(FakeProc, ReadsTheGroupOfAProcessSeldom) {
+    ProcessUsage placed(root(), times, {false, true, nullptr});
+    show(12, 1);
+    tree.file("proc/12/cgroup", "0::/system.slice/web.service\n");
+    for (int i = 0; i < 4; ++i) {
+        (void)placed.collect();
+    }
+    tree.file("proc/12/cgroup", "0::/system.slice/other.service\n");
+    EXPECT_EQ(find(placed.collect(), 12)->consumer->systemd_unit, "web.service");
+    std::string unit;
+    for (int i = 0; i < 60; ++i) {
+        unit = find(placed.collect(), 12)->consumer->systemd_unit;
+    }
+    EXPECT_EQ(unit, "other.service");
+}
+
+TEST_F(FakeProc, TellsResourcesWhereAskedFor) {
+    ProcessUsage detailed(root(), times, {true, false, nullptr});
+    show(12, 1);
+    tree.file("proc/12/statm", "100 10 1 1 0 1 0\n");
+    ASSERT_NE(find(detailed.collect(), 12)->resources, nullptr);
+    EXPECT_GT(find(detailed.collect(), 12)->resources->memory_bytes.value_or(0), 0U);
 }
 
 } // namespace

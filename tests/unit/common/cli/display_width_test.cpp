@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "host-agent/display_width.hpp"
+#include "common/cli/display_width.hpp"
 
 #include <gtest/gtest.h>
 
-namespace wattvisor::host {
+namespace wattvisor {
 namespace {
 
 TEST(DisplayWidth, CountsColumnsNotBytes) {
@@ -31,4 +31,4 @@ TEST(FitColumns, NeverCutsAWideCharacterInHalf) {
 }
 
 } // namespace
-} // namespace wattvisor::host
+} // namespace wattvisor

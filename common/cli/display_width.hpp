@@ -8,11 +8,11 @@
 #include <string>
 #include <string_view>
 
-namespace wattvisor::host {
+namespace wattvisor {
 
 [[nodiscard]] std::size_t display_width(std::string_view text);
 
 // Exactly `columns` wide: padded with blanks behind, or cut with an ellipsis at the end.
 [[nodiscard]] std::string fit_columns(std::string_view text, std::size_t columns);
 
-} // namespace wattvisor::host
+} // namespace wattvisor

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "host-agent/display_width.hpp"
+#include "common/cli/display_width.hpp"
 
 #include "common/cli/safe_text.hpp"
 
@@ -7,7 +7,7 @@
 #include <cwchar>
 #include <locale.h>
 
-namespace wattvisor::host {
+namespace wattvisor {
 
 namespace {
 
@@ -90,4 +90,4 @@ std::string fit_columns(std::string_view text, std::size_t columns) {
     return result.append(columns - used - 1, ' ');
 }
 
-} // namespace wattvisor::host
+} // namespace wattvisor

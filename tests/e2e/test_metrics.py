@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The pages of both agents against the reference of metrics, on this machine's processes. No VM is needed."""
+
+from __future__ import annotations
+
+import re
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+import unittest
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from tests.e2e.support import PROGRAMS, ROOT
+
+PATIENCE = 60.0
+# What depends on the machine: parts of a processor, a disk, cpufreq, units, containers, libvirt's VMs.
+DEPENDS = re.compile(r"_domain_|_mmio_|_disk_|cpu_frequency|_unit_|_container_|wattvisor_(vm_|share_up|zone_floor)")
+
+
+def reference() -> dict[str, tuple[str, str]]:
+    """Type and agents by name, as docs/reference/metrics.md has them."""
+    text = (ROOT / "docs/reference/metrics.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| ([cg]) \| [^|]+ \| [^|]+ \| ([HG ]+) \|", text, re.MULTILINE)
+    return {name: ({"c": "counter", "g": "gauge"}[kind], agents.strip()) for name, kind, agents in rows}
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+class Pages(unittest.TestCase):
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.powercap = Path(folder.name) / "powercap"
+        zone = self.powercap / "intel-rapl:0"
+        zone.mkdir(parents=True)
+        (zone / "name").write_text("package-0\n")
+        (zone / "max_energy_range_uj").write_text("262143328850\n")
+        self.counter = zone / "energy_uj"
+        self.counter.write_text("1000000\n")
+        self.is_over = threading.Event()
+        thread = threading.Thread(target=self.count_on)
+        thread.start()
+        self.addCleanup(thread.join)
+        self.addCleanup(self.is_over.set)
+
+    def count_on(self) -> None:
+        energy = 1_000_000
+        while not self.is_over.wait(0.1):
+            energy += 1_000_000
+            with self.counter.open("r+") as file:
+                file.write(f"{energy}\n")
+
+    def page(self, program: str, *arguments: str, until: str) -> str:
+        """The first page that holds the text."""
+        port = free_port()
+        agent = subprocess.Popen([str(PROGRAMS / program), "--powercap", str(self.powercap), *arguments, "prometheus",
+                                  "-a", "127.0.0.1", "-p", str(port), "--qemu"], stderr=subprocess.DEVNULL)
+        try:
+            end = time.monotonic() + PATIENCE
+            text = ""
+            while until not in text and time.monotonic() < end:
+                time.sleep(0.2)
+                try:
+                    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+                        text = answer.read().decode()
+                except (urllib.error.URLError, ConnectionError):
+                    continue
+            self.assertIn(until, text)
+            return text
+        finally:
+            agent.terminate()
+            agent.wait(30)
+
+    def check(self, text: str, agent: str) -> None:
+        types = dict(re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE))
+        known = reference()
+        self.assertGreater(len(known), 80)
+        for name, kind in types.items():
+            self.assertIn(name, known, "it is not in the reference")
+            self.assertEqual(kind, known[name][0], name)
+            self.assertIn(agent, known[name][1], name)
+        for name, (_, agents) in known.items():
+            if agent in agents and not DEPENDS.search(name):
+                self.assertIn(name, types, "the agent does not tell it")
+        series = [line.rsplit(" ", 1)[0] for line in text.splitlines() if line and not line.startswith("#")]
+        self.assertEqual(len(series), len(set(series)), "a series is there twice")
+
+    def test_guest(self) -> None:
+        text = self.page("wattvisor-guest", until="scaph_process_disk_read_bytes{")
+        self.check(text, "G")
+        self.assertRegex(text, r'scaph_process_memory_bytes\{pid="1",exe="[^"]+",cmdline="[^"]*"\} [1-9]')
+
+    def test_host(self) -> None:
+        """As Scaphandre, the host's exporters show processes too, without being told to."""
+        text = self.page("wattvisor-host", "--libvirt-uri", "test:///default", until="scaph_process_disk_read_bytes{")
+        self.check(text, "H")
+        self.assertRegex(text, r'wattvisor_process_energy_joules_total\{pid="1",')
+
+    def test_switches(self) -> None:
+        text = self.page("wattvisor-host", "--libvirt-uri", "test:///default", "--no-processes", "--no-resources",
+                         until="scaph_host_power_microwatts ")
+        self.assertNotIn("wattvisor_process_energy_joules_total{", text)
+        self.assertNotIn("scaph_process_memory_bytes{", text)
+
+
+if __name__ == "__main__":
+    unittest.main()
