@@ -119,10 +119,9 @@ class Push(unittest.TestCase):
             return sum(select(self.series(port) or {}, name, **labels).values())
 
         agent.wait_ready(lambda: value("scaph_host_power_microwatts", job="odd/job") > 0, 30, "power at Pushgateway")
-        cmdlines = [dict(labels)["cmdline"] for labels in
-                    select(self.series(port) or {}, "scaph_process_power_consumption_microwatts",
-                           pid=str(self.hostile_pid))]
-        self.assertTrue(any("a'b\"c\\d" in text for text in cmdlines), cmdlines)
+        wait_until(lambda: any("a'b\"c\\d" in dict(labels)["cmdline"] for labels in
+                               select(self.series(port) or {}, "scaph_process_power_consumption_microwatts",
+                                      pid=str(self.hostile_pid))), 30, "the process with the odd arguments")
         gateway.stop()
         wait_until(lambda: "is not reached" in self.log() or "failed" in self.log() or "refused" in self.log(), 30,
                    "the agent's word on it")
