@@ -10,6 +10,7 @@ find_package(nlohmann_json REQUIRED)
 find_package(OpenSSL 3.0 REQUIRED)
 find_package(pugixml REQUIRED)
 find_package(ZLIB REQUIRED)
+find_package(Protobuf REQUIRED) # with protoc, which compiles .proto files at build time
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(RE2 REQUIRED IMPORTED_TARGET re2)
 pkg_check_modules(CRYPT REQUIRED IMPORTED_TARGET libxcrypt)

@@ -38,6 +38,7 @@ int run_agent(const GlobalOptions& global, const std::vector<ExporterPlan>& expo
     const auto folder = powercap_folder(global, powercap_path);
     spdlog::info("reading energy from {}", folder.string());
 
+    PushStatistics push;
     boost::asio::io_context io(1); // one thread: every handler below may touch everything
     const auto energy = make_energy_source(global, folder);
     // A VM's sockets are its host's invention: energy of any zone is split by all CPUs' time.
@@ -67,7 +68,8 @@ int run_agent(const GlobalOptions& global, const std::vector<ExporterPlan>& expo
     bool has_failed = false;
     const ExporterWorld world{io,
                               loop.surroundings(),
-                              {},
+                              push,
+                              [&push](MetricSink& metrics) { push.write(metrics); },
                               [&loop, &running] {
                                   if (--running == 0) {
                                       loop.stop();

@@ -3,6 +3,7 @@
 #include "common/cli/cli_options.hpp"
 #include "common/cli/exporter_commands.hpp"
 #include "common/cli/logging.hpp"
+#include "common/cli/secret_arguments.hpp"
 #include "common/export/paced_exporter.hpp"
 #include "guest-agent/agent.hpp"
 #include "guest-agent/config.hpp"
@@ -18,7 +19,7 @@ namespace {
 
 using namespace wattvisor;
 
-int run(int argc, const char* const* argv) {
+int run(int argc, char** argv) {
     GlobalOptions global;
 
     CLI::App app("The power meter inside a virtual machine: splits the energy that the host agent "
@@ -33,6 +34,7 @@ int run(int argc, const char* const* argv) {
         return *exit_code;
     }
 
+    hide_in_arguments(argc, argv, exporters.secret());
     setup_logging(spdlog::level::info, global.verbosity);
     for (const auto& notices : {global.notices, exporters.notices()}) {
         for (const std::string& notice : notices) {

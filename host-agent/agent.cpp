@@ -157,6 +157,7 @@ void await_list(boost::asio::io_context& io, const Vms& vms) {
 
 int run_agent(const AgentPlan& plan) {
     const HostConfig& config = plan.config;
+    PushStatistics push;
     boost::asio::io_context io(1); // one thread: every handler below may touch everything
     PowercapSource energy(config.roots.powercap);
     check_counters(energy);
@@ -218,10 +219,13 @@ int run_agent(const AgentPlan& plan) {
         tidying.emplace(io, config, vms, watcher);
     }
     bool has_failed = false;
-    const ExporterWorld world{io, loop.surroundings(),
-                              [&vms, &watcher](MetricSink& sink) {
+    const ExporterWorld world{io,
+                              loop.surroundings(),
+                              push,
+                              [&vms, &watcher, &push](MetricSink& sink) {
                                   write_host_metrics(vms.list, watcher.last_answer(),
                                                      vms.share_status(), sink);
+                                  push.write(sink);
                               },
                               [&loop, &plan] {
                                   if (plan.publishes) {

@@ -2,6 +2,7 @@
 #include "common/agent_loop.hpp"
 #include "common/cli/exporter_commands.hpp"
 #include "common/cli/logging.hpp"
+#include "common/cli/secret_arguments.hpp"
 #include "host-agent/commands.hpp"
 
 #include <CLI/App.hpp>
@@ -15,7 +16,7 @@ namespace {
 using namespace wattvisor;
 using namespace wattvisor::host;
 
-int run(int argc, const char* const* argv) {
+int run(int argc, char** argv) {
     HostCommandLine line;
     CLI::App app("A power meter for every virtual machine: splits this hypervisor's energy among "
                  "the VMs that libvirt knows and publishes to each its own share.",
@@ -32,6 +33,7 @@ int run(int argc, const char* const* argv) {
         return *exit_code;
     }
 
+    hide_in_arguments(argc, argv, exporters.secret());
     setup_logging(spdlog::level::info, line.global.verbosity);
     for (const auto& notices : {line.global.notices, exporters.notices()}) {
         for (const std::string& notice : notices) {

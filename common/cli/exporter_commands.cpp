@@ -6,7 +6,11 @@ namespace wattvisor {
 ExporterCommands::ExporterCommands(CLI::App& app)
     : stdout_command_(add_stdout_command(app, stdout_)),
       json_command_(add_json_command(app, json_)),
-      prometheus_command_(add_prometheus_command(app, prometheus_)) {}
+      prometheus_command_(add_prometheus_command(app, prometheus_)),
+      prometheus_push_command_(add_prometheus_push_command(app, prometheus_push_)),
+      warp10_command_(add_warp10_command(app, warp10_)),
+      warpten_command_(add_warpten_command(app, warpten_)),
+      riemann_command_(add_riemann_command(app, riemann_)) {}
 
 std::optional<ExporterOptions> ExporterCommands::chosen() const {
     if (stdout_command_->parsed()) {
@@ -18,7 +22,23 @@ std::optional<ExporterOptions> ExporterCommands::chosen() const {
     if (prometheus_command_->parsed()) {
         return prometheus_;
     }
+    if (prometheus_push_command_->parsed()) {
+        return prometheus_push_;
+    }
+    if (warp10_command_->parsed()) {
+        return warp10_;
+    }
+    if (warpten_command_->parsed()) {
+        return warpten_;
+    }
+    if (riemann_command_->parsed()) {
+        return riemann_;
+    }
     return std::nullopt;
+}
+
+std::string_view ExporterCommands::secret() const {
+    return warp10_command_->parsed() ? warp10_.write_token : warpten_.write_token;
 }
 
 std::vector<std::string> ExporterCommands::notices() const {

@@ -26,6 +26,11 @@ CLI::App* add_prometheus_command(CLI::App& app, PrometheusOptions& options);
 // Told with them where Kubernetes' API is; here containers are found without it.
 inline constexpr std::array<std::string_view, 3> kPrometheusWithoutEffect{
     "--kubernetes-host", "--kubernetes-scheme", "--kubernetes-port"};
+CLI::App* add_prometheus_push_command(CLI::App& app, PrometheusPushOptions& options);
+// The seed's spelling, and that of later versions, whose short letters mean the opposite.
+CLI::App* add_warp10_command(CLI::App& app, Warp10Options& options);
+CLI::App* add_warpten_command(CLI::App& app, Warp10Options& options);
+CLI::App* add_riemann_command(CLI::App& app, RiemannOptions& options);
 
 // All of them.
 class ExporterCommands {
@@ -37,6 +42,8 @@ public:
 
     // Which one was typed, after parsing; none if another command was.
     [[nodiscard]] std::optional<ExporterOptions> chosen() const;
+    // What was typed and nobody else must read, to be taken out of the command line; may be empty.
+    [[nodiscard]] std::string_view secret() const;
     // Sentences for the log: options that have no effect beside others.
     [[nodiscard]] std::vector<std::string> notices() const;
 
@@ -44,9 +51,17 @@ private:
     StdoutOptions stdout_;
     JsonOptions json_;
     PrometheusOptions prometheus_;
+    PrometheusPushOptions prometheus_push_;
+    Warp10Options warp10_;
+    Warp10Options warpten_;
+    RiemannOptions riemann_;
     CLI::App* stdout_command_;
     CLI::App* json_command_;
     CLI::App* prometheus_command_;
+    CLI::App* prometheus_push_command_;
+    CLI::App* warp10_command_;
+    CLI::App* warpten_command_;
+    CLI::App* riemann_command_;
 };
 
 // What global options say of an exporter: --no-header.

@@ -60,7 +60,43 @@ struct PrometheusOptions {
     std::filesystem::path web_config_file;
 };
 
-using ExporterOptions = std::variant<StdoutOptions, JsonOptions, PrometheusOptions>;
+enum class HttpScheme { http, https };
+
+struct PrometheusPushOptions {
+    std::string host = "localhost";
+    std::uint16_t port = 9091;
+    std::string suffix = "metrics"; // without the slash in front
+    HttpScheme scheme = HttpScheme::http;
+    std::chrono::nanoseconds step = std::chrono::seconds(30);
+    std::string job = "scaphandre";
+    bool qemu = false;
+    bool containers = false;
+    bool tls_check = true;
+};
+
+struct Warp10Options {
+    std::string host = "localhost";
+    std::uint16_t port = 8080;
+    HttpScheme scheme = HttpScheme::http;
+    std::chrono::nanoseconds step = std::chrono::seconds(30);
+    std::string write_token; // empty: that of SCAPH_WARP10_WRITE_TOKEN
+    bool qemu = false;
+};
+
+struct RiemannOptions {
+    std::string address = "localhost";
+    std::uint16_t port = 5555;
+    std::chrono::nanoseconds step = std::chrono::seconds(5);
+    bool qemu = false;
+    bool containers = false;
+    bool mtls = false; // with all of these files, in the PEM format
+    std::string ca;
+    std::string cert;
+    std::string key;
+};
+
+using ExporterOptions = std::variant<StdoutOptions, JsonOptions, PrometheusOptions,
+                                     PrometheusPushOptions, Warp10Options, RiemannOptions>;
 
 // Which consumers an exporter tells of. What it leaves out stays in the totals of zones and host.
 struct ConsumerFilter {

@@ -105,6 +105,24 @@ std::string examples(const CLI::App& command, std::initializer_list<std::string_
     return text;
 }
 
+std::string suffix_value(std::string text) {
+    constexpr std::string_view kAllowed =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/";
+    text.erase(0, text.find_first_not_of('/'));
+    if (text.empty() || text.find_first_not_of(kAllowed) != std::string::npos) {
+        throw CLI::ValidationError("--suffix", "not the path of a page. Type letters, digits and "
+                                               "any of - . _ ~ /, e.g. --suffix metrics");
+    }
+    return text;
+}
+
+HttpScheme scheme_value(const std::string& text) {
+    if (text != "http" && text != "https") {
+        throw CLI::ValidationError("--scheme", '"' + text + "\" is neither http nor https");
+    }
+    return text == "https" ? HttpScheme::https : HttpScheme::http;
+}
+
 std::uint16_t port_value(const std::string& option, const std::string& text, std::uint16_t low) {
     return static_cast<std::uint16_t>(
         number_value(option, text, low, std::numeric_limits<std::uint16_t>::max()));

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "common/base/pattern.hpp"
+#include "common/cli/exporter_options.hpp"
 
 #include <CLI/App.hpp>
 
@@ -38,6 +39,9 @@ inline constexpr std::uint64_t kMostConsumers = 10'000;
 // A regular expression; one that is none is a mistake of the command line.
 CLI::Option* add_pattern(CLI::App& app, const std::string& names, std::optional<Pattern>& pattern,
                          const std::string& help);
+// The path of a page, without slashes in front.
+[[nodiscard]] std::string suffix_value(std::string text);
+[[nodiscard]] HttpScheme scheme_value(const std::string& text);
 
 // An option whose value is handed to `take` as it was typed.
 CLI::Option* add_text(CLI::App& app, const std::string& names,

@@ -2,24 +2,7 @@
 #include "common/cli/exporter_commands.hpp"
 #include "common/cli/option_values.hpp"
 
-#include <string_view>
-
 namespace wattvisor {
-namespace {
-
-std::string suffix_value(std::string text) {
-    constexpr std::string_view kAllowed =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/";
-    text.erase(0, text.find_first_not_of('/'));
-    if (text.empty() || text.find_first_not_of(kAllowed) != std::string::npos) {
-        throw CLI::ValidationError("--suffix", "not the path of a page. Type letters, digits and "
-                                               "any of - . _ ~ /, e.g. --suffix metrics");
-    }
-    return text;
-}
-
-} // namespace
-
 CLI::App* add_prometheus_command(CLI::App& app, PrometheusOptions& options) {
     CLI::App* command = app.add_subcommand("prometheus", "Offers metrics on a web page that "
                                                          "Prometheus reads");

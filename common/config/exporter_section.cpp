@@ -93,6 +93,12 @@ void read_suffix(YamlSection& section, std::string& suffix) {
     }
 }
 
+void read_port(YamlSection& section, std::uint16_t& port) {
+    std::int64_t number = port;
+    section.read("port", number, 1, 65535);
+    port = static_cast<std::uint16_t>(number);
+}
+
 ExporterOptions read_prometheus(const Reader& reader) {
     YamlSection& section = reader.section;
     PrometheusOptions options;
@@ -104,9 +110,7 @@ ExporterOptions read_prometheus(const Reader& reader) {
         section.add_problem("address", "address must be an IP address such as \"::\", 0.0.0.0 or "
                                        "127.0.0.1, not a name");
     }
-    std::int64_t port = options.port;
-    section.read("port", port, 1, 65535);
-    options.port = static_cast<std::uint16_t>(port);
+    read_port(section, options.port);
     read_suffix(section, options.suffix);
     section.read("qemu", options.qemu);
     section.read("containers", options.containers);
@@ -162,10 +166,76 @@ ExporterOptions read_json(const Reader& reader) {
     return options;
 }
 
+void read_scheme(YamlSection& section, HttpScheme& scheme) {
+    constexpr std::array kSchemes{YamlChoice<HttpScheme>{"http", HttpScheme::http},
+                                  YamlChoice<HttpScheme>{"https", HttpScheme::https}};
+    section.read_choice("scheme", scheme, std::span(kSchemes));
+}
+
+void read_host(YamlSection& section, std::string_view key, std::string& host) {
+    section.read(key, host);
+    if (host.empty()) {
+        section.add_problem(key, std::string(key) + " must be a name or an IP address");
+    }
+}
+
+ExporterOptions read_prometheus_push(const Reader& reader) {
+    YamlSection& section = reader.section;
+    PrometheusPushOptions options;
+    options.qemu = reader.defaults.qemu;
+    read_host(section, "host", options.host);
+    read_port(section, options.port);
+    read_suffix(section, options.suffix);
+    read_scheme(section, options.scheme);
+    read_step(reader, options.step);
+    section.read("job", options.job);
+    section.read("qemu", options.qemu);
+    section.read("containers", options.containers);
+    section.read("tls_check", options.tls_check);
+    return options;
+}
+
+ExporterOptions read_warp10(const Reader& reader) {
+    YamlSection& section = reader.section;
+    Warp10Options options;
+    options.qemu = reader.defaults.qemu;
+    read_host(section, "host", options.host);
+    read_port(section, options.port);
+    read_scheme(section, options.scheme);
+    read_step(reader, options.step);
+    section.read("write_token", options.write_token);
+    section.read("qemu", options.qemu);
+    return options;
+}
+
+ExporterOptions read_riemann(const Reader& reader) {
+    YamlSection& section = reader.section;
+    RiemannOptions options;
+    options.qemu = reader.defaults.qemu;
+    read_host(section, "address", options.address);
+    read_port(section, options.port);
+    read_step(reader, options.step);
+    section.read("qemu", options.qemu);
+    section.read("containers", options.containers);
+    section.read("mtls", options.mtls);
+    section.read("ca", options.ca);
+    section.read("cert", options.cert);
+    section.read("key", options.key);
+    const bool has_all = !options.ca.empty() && !options.cert.empty() && !options.key.empty();
+    const bool has_any = !options.ca.empty() || !options.cert.empty() || !options.key.empty();
+    if (options.mtls ? !has_all : has_any) {
+        section.add_problem("mtls", "mtls: true needs ca, cert and key, and these need mtls: true");
+    }
+    return options;
+}
+
 constexpr std::array kExporterTypes{
     YamlChoice<ExporterOptions (*)(const Reader&)>{"stdout", read_stdout},
     YamlChoice<ExporterOptions (*)(const Reader&)>{"json", read_json},
     YamlChoice<ExporterOptions (*)(const Reader&)>{"prometheus", read_prometheus},
+    YamlChoice<ExporterOptions (*)(const Reader&)>{"prometheus-push", read_prometheus_push},
+    YamlChoice<ExporterOptions (*)(const Reader&)>{"riemann", read_riemann},
+    YamlChoice<ExporterOptions (*)(const Reader&)>{"warp10", read_warp10},
 };
 
 ConsumerFilter read_filter(YamlSection section) {

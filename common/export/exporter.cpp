@@ -3,6 +3,9 @@
 
 #include "common/export/json_sink.hpp"
 #include "common/export/prometheus_sink.hpp"
+#include "common/export/push/prometheus_push.hpp"
+#include "common/export/push/riemann.hpp"
+#include "common/export/push/warp10.hpp"
 #include "common/export/stdout_sink.hpp"
 
 #include <unistd.h>
@@ -29,6 +32,15 @@ struct Maker {
     }
     std::unique_ptr<Sink> operator()(const PrometheusOptions& options) const {
         return std::make_unique<PrometheusSink>(world.io, options, world.surroundings, world.extra);
+    }
+    std::unique_ptr<Sink> operator()(const PrometheusPushOptions& options) const {
+        return make_prometheus_push(options, world);
+    }
+    std::unique_ptr<Sink> operator()(const Warp10Options& options) const {
+        return make_warp10(options, world);
+    }
+    std::unique_ptr<Sink> operator()(const RiemannOptions& options) const {
+        return make_riemann(options, world);
     }
 };
 

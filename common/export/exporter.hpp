@@ -5,6 +5,7 @@
 
 #include "common/cli/exporter_options.hpp"
 #include "common/export/metric_page.hpp"
+#include "common/export/push/push_counts.hpp"
 #include "common/export/sink.hpp"
 #include "common/machine/surroundings.hpp"
 
@@ -20,6 +21,8 @@ namespace wattvisor {
 struct ExporterWorld {
     boost::asio::io_context& io;
     const Surroundings& surroundings;
+    // Outlives the io_context too. An agent writes it where it writes its `extra` metrics.
+    PushStatistics& push;
     ExtraMetrics extra;
     std::function<void()> stop; // ends the loop, for exporters that run for a given time
     // Something that was measured is lost; may be empty. A command ends with 1 then.

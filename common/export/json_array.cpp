@@ -3,6 +3,8 @@
 
 #include "common/base/error.hpp"
 
+#include <spdlog/spdlog.h>
+
 #include <cerrno>
 #include <fcntl.h>
 #include <system_error>
@@ -40,8 +42,9 @@ int JsonFile::append(std::string_view report) {
     }
     if (const int error = write(text, end_); error != 0) {
         // The end stood here before, so there is room for it.
-        if (write(kEnd, end_) == 0) {
-            static_cast<void>(::ftruncate(file_.get(), end_ + static_cast<off_t>(kEnd.size())));
+        if (write(kEnd, end_) != 0 ||
+            ::ftruncate(file_.get(), end_ + static_cast<off_t>(kEnd.size())) != 0) {
+            spdlog::error("the file of reports could not be closed: its last one is in pieces");
         }
         return error;
     }

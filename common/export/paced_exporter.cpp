@@ -19,6 +19,8 @@ Pace pace_of(const ExporterPlan& plan) {
         [&plan](const auto& options) {
             if constexpr (kIsReport<std::decay_t<decltype(options)>>) {
                 return Pace{plan.interval.value_or(options.interval()), options.timeout};
+            } else if constexpr (requires { options.step; }) { // those that send
+                return Pace{plan.interval.value_or(options.step), std::nullopt};
             } else {
                 return Pace{plan.interval, std::nullopt};
             }

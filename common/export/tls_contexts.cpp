@@ -111,7 +111,7 @@ bool has_allowed_san(X509* certificate, const std::vector<std::string>& allowed)
     return found;
 }
 
-void ask_for_client_certificate(ssl::context& context, const TlsSettings& settings) {
+void ask_for_client_certificate(ssl::context& context, const TlsServerSettings& settings) {
     switch (settings.client_auth) {
     case ClientAuth::none:
         context.set_verify_mode(ssl::verify_none);
@@ -143,7 +143,7 @@ void ask_for_client_certificate(ssl::context& context, const TlsSettings& settin
         });
 }
 
-Result<void> use_certificate(ssl::context& context, const TlsSettings& settings) {
+Result<void> use_certificate(ssl::context& context, const TlsServerSettings& settings) {
     const auto chain = pem_of(settings.cert_file, settings.cert);
     if (!chain) {
         return chain.error();
@@ -171,7 +171,7 @@ Result<void> use_certificate(ssl::context& context, const TlsSettings& settings)
     return {};
 }
 
-Result<void> use_client_ca(ssl::context& context, const TlsSettings& settings) {
+Result<void> use_client_ca(ssl::context& context, const TlsServerSettings& settings) {
     if (settings.client_ca_file.empty() && settings.client_ca.empty()) {
         return {};
     }
@@ -197,7 +197,7 @@ Result<void> use_client_ca(ssl::context& context, const TlsSettings& settings) {
     return {};
 }
 
-Result<void> use_algorithms(ssl::context& context, const TlsSettings& settings) {
+Result<void> use_algorithms(ssl::context& context, const TlsServerSettings& settings) {
     SSL_CTX* const native = context.native_handle();
     SSL_CTX_set_min_proto_version(native, protocol_of(settings.min_version));
     SSL_CTX_set_max_proto_version(native, protocol_of(settings.max_version));
@@ -217,7 +217,7 @@ Result<void> use_algorithms(ssl::context& context, const TlsSettings& settings) 
 
 } // namespace
 
-Result<ContextPtr> make_tls_context(const TlsSettings& settings) {
+Result<ContextPtr> make_server_context(const TlsServerSettings& settings) {
     const auto context = std::make_shared<ssl::context>(ssl::context::tls_server);
     // A handshake costs much more than a page; one client may not ask for another and another.
     SSL_CTX_set_options(context->native_handle(), SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
@@ -237,9 +237,9 @@ Result<ContextPtr> make_tls_context(const TlsSettings& settings) {
     return context;
 }
 
-TlsContexts::TlsContexts(TlsSettings settings) : settings_(std::move(settings)) {
+TlsContexts::TlsContexts(TlsServerSettings settings) : settings_(std::move(settings)) {
     files_ = look_at_files();
-    auto made = make_tls_context(settings_);
+    auto made = make_server_context(settings_);
     if (!made) {
         throw StartError("cannot offer the page with TLS: " + made.error().message(),
                          kExitConfiguration);
@@ -263,7 +263,7 @@ TlsContexts::FileStates TlsContexts::look_at_files() const {
 }
 
 void TlsContexts::renew() {
-    auto made = make_tls_context(settings_);
+    auto made = make_server_context(settings_);
     if (made) {
         context_ = *std::move(made);
         broken_ = false;

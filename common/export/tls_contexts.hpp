@@ -20,12 +20,12 @@ namespace wattvisor {
 
 // Reads the files of the settings.
 [[nodiscard]] Result<std::shared_ptr<boost::asio::ssl::context>>
-make_tls_context(const TlsSettings& settings);
+make_server_context(const TlsServerSettings& settings);
 
 class TlsContexts {
 public:
     // Throws StartError with kExitConfiguration for what cannot be used.
-    explicit TlsContexts(TlsSettings settings);
+    explicit TlsContexts(TlsServerSettings settings);
 
     // For one more connection, which keeps it. `now` decides whether files are looked at.
     [[nodiscard]] const std::shared_ptr<boost::asio::ssl::context>&
@@ -44,7 +44,7 @@ private:
     [[nodiscard]] FileStates look_at_files() const;
     void renew();
 
-    TlsSettings settings_;
+    TlsServerSettings settings_;
     FileStates files_{};
     std::shared_ptr<boost::asio::ssl::context> context_;
     std::optional<std::chrono::steady_clock::time_point> looked_;

@@ -78,7 +78,7 @@ void read_pem(YamlSection& section, const std::string& key, const path& folder, 
     }
 }
 
-void read_ciphers(YamlSection& section, TlsSettings& tls) {
+void read_ciphers(YamlSection& section, TlsServerSettings& tls) {
     std::vector<const char*> suites;
     section.read_choices("cipher_suites", suites, std::span(kCiphers));
     for (const std::string_view suite : suites) {
@@ -98,7 +98,7 @@ void read_ciphers(YamlSection& section, TlsSettings& tls) {
     }
 }
 
-void read_versions(YamlSection& section, TlsSettings& tls) {
+void read_versions(YamlSection& section, TlsServerSettings& tls) {
     section.read_choice("min_version", tls.min_version, std::span(kVersions));
     section.read_choice("max_version", tls.max_version, std::span(kVersions));
     if (tls.max_version < TlsVersion::tls12) {
@@ -109,7 +109,7 @@ void read_versions(YamlSection& section, TlsSettings& tls) {
     }
 }
 
-void read_clients(YamlSection& section, const path& folder, TlsSettings& tls) {
+void read_clients(YamlSection& section, const path& folder, TlsServerSettings& tls) {
     section.read_choice("client_auth_type", tls.client_auth, std::span(kClientAuths));
     read_pem(section, "client_ca", folder, tls.client_ca_file, tls.client_ca);
     section.read("client_allowed_sans", tls.client_allowed_sans);
@@ -132,8 +132,8 @@ void read_clients(YamlSection& section, const path& folder, TlsSettings& tls) {
     }
 }
 
-TlsSettings read_tls(YamlSection section, const path& folder) {
-    TlsSettings tls;
+TlsServerSettings read_tls(YamlSection section, const path& folder) {
+    TlsServerSettings tls;
     read_pem(section, "cert", folder, tls.cert_file, tls.cert);
     read_pem(section, "key", folder, tls.key_file, tls.key);
     for (const auto& [key, missing] :

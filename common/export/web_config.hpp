@@ -28,7 +28,7 @@ enum class ClientAuth {
 
 enum class TlsVersion { tls10, tls11, tls12, tls13 };
 
-struct TlsSettings {
+struct TlsServerSettings {
     // A file each, or the PEM text itself; the text is empty where there is a file.
     std::filesystem::path cert_file;
     std::filesystem::path key_file;
@@ -46,7 +46,7 @@ struct TlsSettings {
 };
 
 struct WebConfig {
-    std::optional<TlsSettings> tls;                           // absent: plain HTTP
+    std::optional<TlsServerSettings> tls;                     // absent: plain HTTP
     std::vector<std::pair<std::string, std::string>> headers; // sent with every answer
     std::map<std::string, std::string> users; // bcrypt hash by name; empty: no password
     std::vector<std::string> notices;         // sentences for the log: settings that have no effect

@@ -122,8 +122,9 @@ TEST(HostConfig, SaysWhichPoliciesAndExportersThereAre) {
                 ElementsAre("h.yaml:1:9: policy must be active, capacity or static, not "
                             "\"capcity\""));
     EXPECT_THAT(
-        problems_of("exporters:\n  - type: riemann\n    port: 5555\n"),
-        ElementsAre("h.yaml:2:11: type must be stdout, json or prometheus, not \"riemann\""));
+        problems_of("exporters:\n  - type: carbon\n    port: 2003\n"),
+        ElementsAre("h.yaml:2:11: type must be stdout, json, prometheus, prometheus-push, riemann or "
+                    "warp10, not \"carbon\""));
     EXPECT_THAT(
         problems_of("exporters:\n  - port: 5555\n"),
         ElementsAre(HasSubstr("the key \"type\" is missing, for example type: prometheus")));
@@ -131,7 +132,7 @@ TEST(HostConfig, SaysWhichPoliciesAndExportersThereAre) {
 
 // What belongs to a type of exporter that is not known here is no mistake of its own.
 TEST(HostConfig, UnknownExporterIsOneProblem) {
-    EXPECT_THAT(problems_of("exporters:\n  - type: riemann\n    mtls: true\n"), testing::SizeIs(1));
+    EXPECT_THAT(problems_of("exporters:\n  - type: carbon\n    line: true\n"), testing::SizeIs(1));
 }
 
 TEST(HostConfig, ChecksWhatValuesMean) {

@@ -57,7 +57,7 @@ http_server_config:
 basic_auth_users:
   alice: )" + std::string(kHash) + "\n");
     EXPECT_EQ(describe(reading.problems), "");
-    const TlsSettings& tls = reading.config.tls.value();
+    const TlsServerSettings& tls = reading.config.tls.value();
     EXPECT_EQ(tls.cert_file, "/etc/wattvisor/server.crt");
     EXPECT_EQ(tls.key_file, "/keys/server.key");
     EXPECT_EQ(tls.client_ca_file, "/etc/wattvisor/../ca.crt");

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "common/export/push/riemann_events.hpp"
+
+#include "common/cli/safe_text.hpp"
+#include "common/export/push/riemann.pb.h"
+
+#include <boost/endian/conversion.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <utility>
+
+namespace wattvisor {
+
+struct RiemannBatch {
+    riemann::Msg message;
+    std::size_t bytes = 0; // of its events
+};
+
+namespace {
+
+constexpr float kTtl = 60;
+constexpr int kEventsPerMessage = 500;
+constexpr std::size_t kMessageBytes = 256UL * 1024;
+constexpr std::size_t kValueBytes = 16UL * 1024; // of one attribute
+constexpr std::size_t kServiceBytes = 512;
+constexpr std::string_view kPrefix = "scaph_";
+constexpr std::string_view kProcessPower = "scaph_process_power_consumption_microwatts";
+
+// A protobuf string must be UTF-8: anything else becomes U+FFFD.
+std::string utf8(std::string_view text, std::size_t limit) {
+    text = cut_utf8(text, limit);
+    std::string out;
+    out.reserve(text.size());
+    while (!text.empty()) {
+        const std::size_t length = utf8_length(text);
+        out += length == 0 ? kReplacementCharacter : text.substr(0, length);
+        text.remove_prefix(std::max<std::size_t>(length, 1));
+    }
+    return out;
+}
+
+std::string_view label_of(std::span<const Label> labels, std::string_view name) {
+    const auto found = std::ranges::find(labels, name, &Label::name);
+    return found == labels.end() ? std::string_view() : found->value;
+}
+
+bool is_sendable(const MetricValue& value) {
+    if (value.is_integer()) {
+        return value.as_integer() <=
+               static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+    }
+    return std::isfinite(value.as_double());
+}
+
+} // namespace
+
+std::vector<std::string> riemann_services(std::string_view metric, std::span<const Label> labels) {
+    std::string of_whom;
+    // Riemann's index keeps one event per host and service: without these, each process or virtual
+    // machine would overwrite the one before.
+    for (const std::string_view name : {"pid", "exe", "uuid", "zone", "component", "kind"}) {
+        if (const std::string_view value = label_of(labels, name); !value.empty()) {
+            of_whom += '_';
+            of_whom += value;
+        }
+    }
+    std::vector<std::string> services{utf8(std::string(metric) + of_whom, kServiceBytes)};
+    if (metric == kProcessPower) {
+        // What Scaphandre's documentation promises a query to find.
+        services.push_back(
+            utf8(std::string(metric.substr(kPrefix.size())) + of_whom, kServiceBytes));
+    }
+    return services;
+}
+
+RiemannEvents::RiemannEvents(std::chrono::system_clock::time_point time, std::string_view host)
+    : time_(time), host_(utf8(host, kServiceBytes)), batch_(std::make_unique<RiemannBatch>()) {}
+
+RiemannEvents::~RiemannEvents() = default;
+
+void RiemannEvents::family(std::string_view name, std::string_view help, MetricType /*type*/) {
+    name_ = name;
+    help_ = utf8(help, kValueBytes);
+}
+
+void RiemannEvents::sample(std::span<const Label> labels, const MetricValue& value) {
+    if (!is_sendable(value)) {
+        return;
+    }
+    for (const std::string& service : riemann_services(name_, labels)) {
+        add_event(service, labels, value);
+    }
+}
+
+void RiemannEvents::add_event(const std::string& service, std::span<const Label> labels,
+                              const MetricValue& value) {
+    riemann::Event event;
+    const auto since_1970 = time_.time_since_epoch();
+    event.set_time(std::chrono::duration_cast<std::chrono::seconds>(since_1970).count());
+    event.set_time_micros(
+        std::chrono::duration_cast<std::chrono::microseconds>(since_1970).count());
+    event.set_state("ok");
+    event.set_service(service);
+    event.set_host(host_);
+    event.set_description(help_);
+    event.add_tags("scaphandre");
+    event.set_ttl(kTtl);
+    for (const Label& label : labels) {
+        riemann::Attribute& attribute = *event.add_attributes();
+        attribute.set_key(std::string(label.name));
+        attribute.set_value(utf8(label.value, kValueBytes));
+    }
+    if (value.is_integer()) {
+        event.set_metric_sint64(static_cast<std::int64_t>(value.as_integer()));
+    } else {
+        event.set_metric_d(value.as_double());
+    }
+    const std::size_t size = event.ByteSizeLong();
+    if (batch_->message.events_size() >= kEventsPerMessage ||
+        (batch_->message.events_size() > 0 && batch_->bytes + size > kMessageBytes)) {
+        end_message();
+    }
+    batch_->bytes += size;
+    *batch_->message.add_events() = std::move(event);
+}
+
+void RiemannEvents::end_message() {
+    if (batch_->message.events_size() == 0) {
+        return;
+    }
+    PushMessage out;
+    out.values = static_cast<std::size_t>(batch_->message.events_size());
+    const std::string body = batch_->message.SerializeAsString();
+    std::array<char, 4> length{};
+    boost::endian::endian_store<std::uint32_t, 4, boost::endian::order::big>(
+        reinterpret_cast<unsigned char*>(length.data()), static_cast<std::uint32_t>(body.size()));
+    out.bytes.reserve(length.size() + body.size());
+    out.bytes.append(length.data(), length.size());
+    out.bytes += body;
+    messages_.push_back(std::move(out));
+    batch_ = std::make_unique<RiemannBatch>();
+}
+
+std::vector<PushMessage> RiemannEvents::take() {
+    end_message();
+    return std::exchange(messages_, {});
+}
+
+RiemannAnswer read_riemann_answer(std::string_view message) {
+    riemann::Msg answer;
+    if (!answer.ParseFromArray(message.data(), static_cast<int>(message.size()))) {
+        return {false, "the server answers with something that is no message of Riemann"};
+    }
+    if (answer.ok()) {
+        return {true, ""};
+    }
+    return {false, answer.error().empty() ? "the server answers not ok, and says nothing of why"
+                                          : answer.error()};
+}
+
+} // namespace wattvisor

@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The exporters that push, against servers that are not ours. No VM is needed.
+
+Pushgateway is Debian's. Riemann's messages are decoded by the gem riemann-client behind OpenSSL's TLS. Warp10 is a
+server that takes its input format to the letter. Each is away for a while in the middle of a run.
+"""
+
+from __future__ import annotations
+
+import http.server
+import json
+import re
+import subprocess
+import tempfile
+import threading
+import unittest
+from pathlib import Path
+from urllib.parse import unquote
+
+from tests.e2e.support import PROGRAMS
+from tests.lab.metrics import parse_prometheus, select
+from tests.lab.process import Process, free_tcp_port, http_get, wait_until
+
+RIEMANN_SERVER = Path(__file__).with_name("riemann_server.rb")
+# https://www.warp10.io/content/03_Documentation/03_Interacting_with_Warp_10/03_Ingesting_data/02_GTS_input_format
+WARP10_LINE = re.compile(r"(?P<time>\d+)//? (?P<name>[^\s{}]+)\{(?P<labels>[^\s{}]*)\} (?P<value>-?\d+(\.\d+)?([eE][-+]?\d+)?)\Z")
+HOSTILE = "a'b\"c\\d\ne,f=g{h}é\x01"
+
+
+class StrictWarp10:
+    """What it cannot take to the letter is a mistake that the test shows."""
+
+    def __init__(self, port: int) -> None:
+        self.lines: list[re.Match[str]] = []
+        self.mistakes: list[str] = []
+        self.tokens: set[str] = set()
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+                outer.tokens.add(self.headers["X-Warp10-Token"])
+                outer.take(self.path, body)
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def take(self, path: str, body: str) -> None:
+        if path != "/api/v0/update":
+            self.mistakes.append(path)
+        for line in filter(None, body.split("\n")):
+            match = WARP10_LINE.match(line)
+            if match is None:
+                self.mistakes.append(line)
+            else:
+                self.lines.append(match)
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class Push(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls) -> None:
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.folder = Path(folder.name)
+        cls.counters = cls.folder / "powercap"
+        host = Process([PROGRAMS / "wattvisor-simulated-host", "--root", cls.counters, "--sockets", "2"],
+                       cls.folder / "host.log")
+        cls.addClassCleanup(host.stop)
+        host.wait_ready((cls.counters / "intel-rapl:1/energy_uj").exists, 30, "the simulated counters")
+        # Its arguments become a label.
+        named = subprocess.Popen(["python3", "-c", "import time; time.sleep(1e6)", HOSTILE, "x" * 100_000, b"\xff\xfe"])
+        cls.addClassCleanup(named.wait)
+        cls.addClassCleanup(named.kill)
+        cls.hostile_pid = named.pid
+
+    def start(self, *arguments: str) -> Process:
+        agent = Process([PROGRAMS / "wattvisor-guest", "--cpu-time", "clock", "--powercap", self.counters, *arguments],
+                        self.path("agent.log"))
+        self.addCleanup(agent.stop)
+        return agent
+
+    def path(self, name: str) -> Path:
+        return self.folder / f"{self._testMethodName}-{name}"
+
+    def log(self) -> str:
+        return self.path("agent.log").read_text(errors="replace")
+
+    # Pushgateway
+
+    def gateway(self, port: int) -> Process:
+        gateway = Process(["prometheus-pushgateway", f"--web.listen-address=127.0.0.1:{port}"], self.path("gateway.log"))
+        self.addCleanup(gateway.stop)
+        gateway.wait_ready(lambda: self.series(port) is not None, 30, "Pushgateway's first answer")
+        return gateway
+
+    @staticmethod
+    def series(port: int) -> dict | None:
+        try:
+            return parse_prometheus(http_get(f"http://127.0.0.1:{port}/metrics", 5))
+        except OSError:
+            return None
+
+    def test_pushgateway_has_every_value_and_is_missed_while_it_is_away(self) -> None:
+        port = free_tcp_port()
+        gateway = self.gateway(port)
+        agent = self.start("prometheus-push", "-H", "127.0.0.1", "-p", str(port), "-s", "1", "-j", "odd/job")
+
+        def value(name: str, **labels: str) -> float:
+            return sum(select(self.series(port) or {}, name, **labels).values())
+
+        agent.wait_ready(lambda: value("scaph_host_power_microwatts", job="odd/job") > 0, 30, "power at Pushgateway")
+        wait_until(lambda: any("a'b\"c\\d" in dict(labels)["cmdline"] for labels in
+                               select(self.series(port) or {}, "scaph_process_power_consumption_microwatts",
+                                      pid=str(self.hostile_pid))), 30, "the process with the odd arguments")
+        gateway.stop()
+        wait_until(lambda: "is not reached" in self.log() or "failed" in self.log() or "refused" in self.log(), 30,
+                   "the agent's word on it")
+        said = len(self.log().splitlines())
+        self.gateway(port)
+        wait_until(lambda: value("wattvisor_push_failures_total") > 0, 60, "the count of failures, sent afterwards")
+        self.assertLess(len(self.log().splitlines()) - said, 4, "not a line per attempt")
+
+    # Warp10
+
+    def test_warp10_takes_every_line_to_the_letter(self) -> None:
+        port = free_tcp_port()
+        server = StrictWarp10(port)
+        agent = self.start("warp10", "-H", "127.0.0.1", "-p", str(port), "-S", "1", "-t", "s3cret-token")
+        agent.wait_ready(lambda: any(line["name"] == "scaph_host_power_microwatts" for line in server.lines), 30, "a line")
+        self.assertEqual(server.mistakes, [])
+        self.assertEqual(server.tokens, {"s3cret-token"})
+        self.assertNotIn("s3cret-token", self.log())
+        self.assertNotIn(b"s3cret-token", Path(f"/proc/{agent.pid}/cmdline").read_bytes())
+        labels = [dict(pair.split("=", 1) for pair in line["labels"].split(",")) for line in server.lines]
+        self.assertTrue(all("host" in each for each in labels))
+        self.assertTrue(any("a'b\"c\\d" in unquote(each.get("cmdline", "")) for each in labels))
+        server.close()
+        wait_until(lambda: "warp10" in self.log().split("energy arrives")[-1], 30, "the agent's word on it")
+        again = StrictWarp10(port)
+        self.addCleanup(again.close)
+        wait_until(lambda: any(line["name"] == "wattvisor_push_failures_total" and int(line["value"]) > 0
+                               for line in again.lines), 60, "the count of failures, sent afterwards")
+        self.assertEqual(again.mistakes, [])
+
+    def test_warp10_needs_a_token(self) -> None:
+        run = subprocess.run([PROGRAMS / "wattvisor-guest", "--powercap", self.counters, "warp10"], capture_output=True,
+                             text=True, timeout=30, env={"PATH": "/usr/bin:/bin"}, check=False)
+        self.assertEqual(run.returncode, 78, run.stderr)
+        self.assertIn("SCAPH_WARP10_WRITE_TOKEN", run.stderr)
+
+    # Riemann
+
+    def riemann(self, port: int, *certificates: str | Path) -> tuple[Process, Path]:
+        events = self.path(f"events-{port}-{len(list(self.folder.glob('*events*')))}.json")
+        server = Process(["ruby", RIEMANN_SERVER, str(port), *certificates], events)
+        self.addCleanup(server.stop)
+        server.wait_ready(lambda: "ready" in events.read_text(), 30, "the Riemann server")
+        return server, events
+
+    @staticmethod
+    def events_in(path: Path) -> list[dict]:
+        lines = path.read_text(errors="replace").split("\n")[:-1]
+        return [json.loads(line) for line in lines if line.startswith("{")]
+
+    def test_riemann_gets_typed_events_that_the_documented_query_finds(self) -> None:
+        port = free_tcp_port()
+        server, events = self.riemann(port)
+        agent = self.start("riemann", "-a", "127.0.0.1", "-p", str(port), "-d", "1")
+        agent.wait_ready(lambda: any(e["service"] == "scaph_host_power_microwatts" for e in self.events_in(events)), 30,
+                         "an event")
+        seen = self.events_in(events)
+        for event in seen:
+            self.assertEqual((event["state"], event["ttl"], event["tags"]), ("ok", 60, ["scaphandre"]))
+            self.assertTrue(event["host"])
+        # The seed's query: service =~ "process_power_consumption_microwatts_%_python3"
+        found = [e for e in seen if re.fullmatch(r"process_power_consumption_microwatts_.*_python3", e["service"])]
+        self.assertIn(str(self.hostile_pid), {e["attributes"]["pid"] for e in found})
+        server.stop()
+        wait_until(lambda: "riemann" in self.log().split("energy arrives")[-1], 30, "the agent's word on it")
+        _, later = self.riemann(port)
+        wait_until(lambda: any(e["service"] == "wattvisor_push_failures_total" and e["metric"] > 0
+                               for e in self.events_in(later)), 60, "the count of failures, sent afterwards")
+
+    def certificate(self, name: str, host: str, issuer: str | None) -> tuple[Path, Path]:
+        cert, key = self.path(f"{name}.pem"), self.path(f"{name}.key")
+        command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "2",
+                   "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{host}"]
+        if issuer:
+            command += ["-CA", self.path(f"{issuer}.pem"), "-CAkey", self.path(f"{issuer}.key")]
+        subprocess.run(list(map(str, command)), check=True, capture_output=True)
+        return cert, key
+
+    def test_riemann_over_mutual_tls(self) -> None:
+        ca, _ = self.certificate("ca", "ca.invalid", None)
+        stranger, _ = self.certificate("stranger", "ca.invalid", None)
+        cert, key = self.certificate("server", "localhost", "ca")
+        own_cert, own_key = self.certificate("client", "client.invalid", "ca")
+        port = free_tcp_port()
+        _, events = self.riemann(port, ca, cert, key)
+
+        def agent(address: str, authority: Path) -> Process:
+            return self.start("riemann", "-a", address, "-p", str(port), "-d", "1", "--mtls", "--ca", str(authority),
+                              "--cert", str(own_cert), "--key", str(own_key))
+
+        for address, authority in (("127.0.0.1", ca), ("localhost", stranger)):  # wrong name, unknown authority
+            with self.subTest(address=address):
+                refused = agent(address, authority)
+                refused.wait_ready(lambda: "certificate" in self.log(), 30, "the agent's refusal")
+                refused.stop()
+                self.assertEqual(self.events_in(events), [])
+        welcome = agent("localhost", ca)
+        welcome.wait_ready(lambda: any(e["service"] == "scaph_host_power_microwatts" for e in self.events_in(events)), 30,
+                           "an event over TLS")
+
+    def test_riemann_says_which_files_mtls_needs(self) -> None:
+        run = subprocess.run([PROGRAMS / "wattvisor-guest", "riemann", "--mtls", "-a", "localhost"], capture_output=True,
+                             text=True, timeout=30, check=False)
+        self.assertEqual(run.returncode, 78)
+        self.assertIn("--ca", run.stderr)
