@@ -123,12 +123,12 @@ public:
         state_->connections.erase(this);
     }
 
-    // The client's turn: no request of its has arrived whole.
+    // It is the client's turn: to send a request, to take the answer, to close.
     void wait_for_client() {
         waiting_ = true;
         waiting_since_ = steady_clock::now();
     }
-    void answer_client() { waiting_ = false; }
+    void work_for_client() { waiting_ = false; }
     [[nodiscard]] bool is_waiting() const { return waiting_; }
     [[nodiscard]] steady_clock::time_point waiting_since() const { return waiting_since_; }
 
@@ -141,8 +141,9 @@ private:
 
 namespace {
 
-// One that waits for a client, the longest: it harms least, since a scraper whose connection was
-// closed between two scrapes opens another. False if all are being answered.
+// Of who has kept us waiting longest. A scraper whose connection was closed between two scrapes
+// opens another, and one that takes its answer at an ordinary pace never is the longest. False if
+// we are working for all of them.
 bool make_room(HttpServerState& state) {
     Connection* longest = nullptr;
     for (Connection* const connection : state.connections) {
@@ -317,19 +318,21 @@ asio::awaitable<void> talk(StatePtr state, Connection& connection, Stream& strea
         if (error && is_over(error)) {
             co_return;
         }
-        connection.answer_client();
+        connection.work_for_client();
         HttpResponse response;
         if (error) {
             response = answer_to_rubbish(error, state->site);
         } else { // not with ?: since GCC 12 destroys what is awaited there twice
             response = co_await respond(state, parser.get(), client);
         }
+        connection.wait_for_client();
         lowest.expires_after(state->options.request_timeout);
         const auto [lost, written] = co_await http::async_write(stream, response, kAsTuple);
         if (lost) {
             co_return;
         }
         if (!response.keep_alive()) {
+            connection.wait_for_client();
             co_await say_farewell(stream);
             co_return;
         }

@@ -4,8 +4,8 @@
 // handler must be quick and must not wait. What takes long (compressing a page, checking a
 // password) is done by two threads of its own, which begin when they are needed. Whatever a client
 // does (stalls, floods, sends rubbish), it costs that client its connection and nobody else
-// anything: sizes, times and the number of connections are limited, and when all are taken, who has
-// waited longest without asking for anything makes room.
+// anything: sizes, times and the number of connections are limited, and when all are taken, the
+// client that has kept us waiting longest makes room.
 // Serves no file, takes no path from a request, and logs nothing that a client sent.
 #pragma once
 

@@ -302,16 +302,23 @@ TEST(HttpServer, ServesAScraperAmongHundredsWhoSendNothingOrSlowly) {
     EXPECT_THAT(Client(served.port).ask(kGet), HasSubstr("f 1\n"));
 }
 
-TEST(HttpServer, RefusesANewClientWhereAllAreBeingAnswered) {
+TEST(HttpServer, MakesRoomWhereClientsDoNotTakeTheirAnswers) {
     HttpServerOptions options = quick("127.0.0.1");
     options.max_connections = 2;
     Served served(options, [] { return std::string(32U << 20U, 'x'); });
     std::list<Client> taking;
-    for (int i = 0; i < 2; ++i) {
+    for (int i = 0; i < 3; ++i) {
         // The beginning of the answer has come, and the rest does not fit into any buffer.
         taking.emplace_back(served.port).send(kGet);
         EXPECT_THAT(taking.back().receive(false), StartsWith("HTTP/1.1 200"));
+        EXPECT_LE(served.connections(), 2U);
     }
+}
+
+TEST(HttpServer, RefusesANewClientWhereThereIsNoRoom) {
+    HttpServerOptions options = quick("127.0.0.1");
+    options.max_connections = 0;
+    Served served(options);
     EXPECT_THAT(Client(served.port).receive(), StartsWith("HTTP/1.1 503"));
 }
 
