@@ -55,6 +55,12 @@ std::vector<std::string> ExporterCommands::notices() const {
         notices.emplace_back("--max-top-consumers has no effect: a regular expression reports all "
                              "that it finds");
     }
+    for (const std::string_view name : kPrometheusWithoutEffect) {
+        if (prometheus_command_->count(std::string(name)) > 0) {
+            notices.push_back(std::string(name) + " has no effect: pods are found without "
+                                                  "Kubernetes' API server");
+        }
+    }
     return notices;
 }
 

@@ -9,6 +9,7 @@
 
 #include <CLI/App.hpp>
 
+#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,6 +23,9 @@ namespace wattvisor {
 CLI::App* add_stdout_command(CLI::App& app, StdoutOptions& options);
 CLI::App* add_json_command(CLI::App& app, JsonOptions& options);
 CLI::App* add_prometheus_command(CLI::App& app, PrometheusOptions& options);
+// Told with them where Kubernetes' API is; here containers are found without it.
+inline constexpr std::array<std::string_view, 3> kPrometheusWithoutEffect{
+    "--kubernetes-host", "--kubernetes-scheme", "--kubernetes-port"};
 CLI::App* add_prometheus_push_command(CLI::App& app, PrometheusPushOptions& options);
 // The seed's spelling, and that of later versions, whose short letters mean the opposite.
 CLI::App* add_warp10_command(CLI::App& app, Warp10Options& options);

@@ -56,6 +56,8 @@ struct PrometheusOptions {
     bool qemu = false;
     bool containers = false;          // labels of containers, pods and systemd units
     std::size_t cmdline_limit = 4096; // bytes of the cmdline label; 0 leaves the label out
+    // TLS and passwords, in the format of Prometheus' exporter toolkit; empty: neither.
+    std::filesystem::path web_config_file;
 };
 
 enum class HttpScheme { http, https };

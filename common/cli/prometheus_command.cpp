@@ -31,9 +31,19 @@ CLI::App* add_prometheus_command(CLI::App& app, PrometheusOptions& options) {
         },
         "Longest label cmdline in bytes; 0 leaves the label out", "BYTES",
         std::to_string(options.cmdline_limit));
-    command->footer(
-        examples(*command, {"                     then open http://localhost:8080/metrics",
-                            " -a 127.0.0.1 -p 9101 only for programs on this machine"}));
+    command
+        ->add_option("--web.config.file", options.web_config_file,
+                     "TLS and passwords, in the format of Prometheus' exporter toolkit")
+        ->type_name("FILE");
+    for (const std::string_view name : kPrometheusWithoutEffect) {
+        add_text(
+            *command, std::string(name), [](const std::string&) {},
+            "Of Scaphandre 0.x; accepted, without effect", "TEXT", "");
+    }
+    command->footer(examples(
+        *command, {"                     then open http://localhost:8080/metrics",
+                   " -a 127.0.0.1 -p 9101 only for programs on this machine",
+                   " --web.config.file /etc/wattvisor/web.yaml     with TLS and passwords"}));
     return command;
 }
 

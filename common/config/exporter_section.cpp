@@ -117,6 +117,7 @@ ExporterOptions read_prometheus(const Reader& reader) {
     auto cmdline_limit = static_cast<std::int64_t>(options.cmdline_limit);
     section.read("cmdline_limit", cmdline_limit, 0, kLongestCmdline);
     options.cmdline_limit = static_cast<std::size_t>(cmdline_limit);
+    section.read_absolute_path("web_config_file", options.web_config_file);
     reader.places.take(section, "port",
                        "port " + std::to_string(options.port) + " of " + options.address);
     return options;

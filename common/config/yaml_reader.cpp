@@ -139,6 +139,31 @@ struct YamlDocument::Tree {
         return entry;
     }
 
+    // The items of a list of single values; problems for what is something else.
+    std::vector<YAML::Node> find_scalars(std::size_t section, std::string_view key) {
+        std::vector<YAML::Node> items;
+        const Entry* entry = find(section, key);
+        if (entry == nullptr) {
+            return items;
+        }
+        if (!entry->value.IsSequence()) {
+            problem(entry->value.Mark(), std::string(key) + " must be a list (lines that begin " +
+                                             "with \"- \"), not " +
+                                             std::string(kind_of(entry->value)));
+            return items;
+        }
+        const YAML::Node sequence = entry->value;
+        for (const auto& item : sequence) {
+            if (item.IsScalar()) {
+                items.push_back(item);
+            } else {
+                problem(item.Mark(),
+                        "each item of " + std::string(key) + " must be a single value");
+            }
+        }
+        return items;
+    }
+
     void add_unknown_keys() {
         for (const SectionState& state : sections) {
             for (const Entry& entry : state.entries) {
@@ -273,6 +298,35 @@ std::size_t YamlSection::read_choice_index(std::string_view key,
                                                            in_quotes(text));
     }
     return static_cast<std::size_t>(found - names.begin());
+}
+
+std::vector<std::size_t> YamlSection::read_choice_indexes(std::string_view key,
+                                                          std::span<const std::string_view> names) {
+    std::vector<std::size_t> indexes;
+    for (const YAML::Node& item : document_->tree_->find_scalars(index_, key)) {
+        const auto found = std::ranges::find(names, item.Scalar());
+        if (found == names.end()) {
+            document_->tree_->problem(item.Mark(), std::string(key) + " may have " + joined(names) +
+                                                       ", not " + in_quotes(item.Scalar()));
+        } else {
+            indexes.push_back(static_cast<std::size_t>(found - names.begin()));
+        }
+    }
+    return indexes;
+}
+
+void YamlSection::read(std::string_view key, std::vector<std::string>& values) {
+    for (const YAML::Node& item : document_->tree_->find_scalars(index_, key)) {
+        values.push_back(item.Scalar());
+    }
+}
+
+std::vector<std::string> YamlSection::keys() const {
+    std::vector<std::string> keys;
+    for (const Entry& entry : document_->tree_->sections[index_].entries) {
+        keys.push_back(entry.key);
+    }
+    return keys;
 }
 
 YamlSection YamlSection::section(std::string_view key) {

@@ -52,6 +52,8 @@ public:
     void read(std::string_view key, double& value, double lowest, double highest);
     void read(std::string_view key, std::chrono::nanoseconds& value,
               std::chrono::nanoseconds lowest, std::chrono::nanoseconds highest);
+    // A list of single values.
+    void read(std::string_view key, std::vector<std::string>& values);
     // A path that begins with '/' and has no ".." in it.
     void read_absolute_path(std::string_view key, std::filesystem::path& value);
 
@@ -70,6 +72,19 @@ public:
         return chosen < choices.size();
     }
 
+    // A list of choices.
+    template <typename T>
+    void read_choices(std::string_view key, std::vector<T>& values,
+                      std::span<const YamlChoice<std::type_identity_t<T>>> choices) {
+        std::vector<std::string_view> names;
+        for (const auto& choice : choices) {
+            names.push_back(choice.name);
+        }
+        for (const std::size_t chosen : read_choice_indexes(key, names)) {
+            values.push_back(choices[chosen].value);
+        }
+    }
+
     // The group under `key`; an empty one, which reads nothing, when it is absent.
     [[nodiscard]] YamlSection section(std::string_view key);
     // The groups of the list under `key`.
@@ -80,6 +95,8 @@ public:
     void require(std::string_view key, std::string_view example);
     // Adds what only the caller can judge, at the place of the key's value.
     void add_problem(std::string_view key, std::string text);
+    // All keys of the group, where they are names that somebody gave.
+    [[nodiscard]] std::vector<std::string> keys() const;
     // Keys that nobody reads are fine here: the reader is interested in a part only.
     void ignore_other_keys();
 
@@ -88,6 +105,8 @@ private:
     YamlSection(YamlDocument& document, std::size_t index) : document_(&document), index_(index) {}
     // Position in `names`, or their count when there is nothing to take over.
     std::size_t read_choice_index(std::string_view key, std::span<const std::string_view> names);
+    std::vector<std::size_t> read_choice_indexes(std::string_view key,
+                                                 std::span<const std::string_view> names);
 
     YamlDocument* document_;
     std::size_t index_;

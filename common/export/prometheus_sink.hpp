@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The Prometheus exporter: a web server that renders the newest snapshot. A scrape samples nothing,
-// so any number of scrapers see the same numbers. Asio thread only.
+// so any number of scrapers see the same numbers; those of one tick share one page of each format.
+// Asio thread only.
 #pragma once
 
 #include "common/cli/exporter_options.hpp"
@@ -9,6 +10,10 @@
 #include "common/export/sink.hpp"
 
 #include <boost/asio/io_context.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <string>
 
 namespace wattvisor {
 
@@ -21,10 +26,19 @@ public:
     void publish(const SnapshotPtr& snapshot) override;
 
 private:
-    [[nodiscard]] std::string render();
+    // As it was rendered in this tick.
+    struct Rendered {
+        PagePtr page; // null: not yet
+        std::chrono::steady_clock::time_point at{};
+        std::size_t last_size = 0; // the next one is about as large
+    };
+
+    [[nodiscard]] PagePtr page(PageFormat format);
+    [[nodiscard]] std::string render(PageFormat format, std::size_t last_size) const;
 
     MetricPage page_;
-    std::size_t last_size_ = 0; // of the page: the next one is about as large
+    Rendered text_;
+    Rendered open_metrics_;
     HttpServer server_;
 };
 

@@ -12,14 +12,14 @@
 setup_build_packages() {
     setup_install_missing build build-essential g++ cmake ninja-build ccache pkg-config libboost1.81-dev libvirt-dev \
         libspdlog-dev libfmt-dev libyaml-cpp-dev libcli11-dev nlohmann-json3-dev libpugixml-dev libre2-dev libgtest-dev \
-        libgmock-dev clang bpftool libbpf-dev libssl-dev protobuf-compiler libprotobuf-dev
+        libgmock-dev clang bpftool libbpf-dev libssl-dev zlib1g-dev libcrypt-dev protobuf-compiler libprotobuf-dev
 }
 
 # libvirt-daemon-system brings libvirt's QEMU driver, qemu-system-x86 Debian's virtiofsd (in qemu-system-common).
 setup_e2e_packages() {
     setup_install_missing end-to-end libvirt-daemon-system libvirt-clients qemu-system-x86 linux-image-amd64 \
         busybox-static kmod prometheus prometheus-node-exporter python3 python3-jsonschema swtpm swtpm-tools \
-        prometheus-pushgateway openssl ruby-riemann-client
+        prometheus-pushgateway curl openssl ruby-riemann-client
 }
 
 # What the benchmark counts with, and what it measures beside ours.

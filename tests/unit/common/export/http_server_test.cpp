@@ -15,9 +15,13 @@
 
 #include <array>
 #include <cerrno>
+#include <crypt.h>
 #include <ctime>
+#include <functional>
 #include <future>
+#include <iterator>
 #include <list>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -45,13 +49,17 @@ HttpServerOptions quick(const std::string& address) {
     return options;
 }
 
+HttpServer::Handler serves(const std::function<std::string()>& text) {
+    return [text](PageFormat) { return std::make_shared<const Page>(text()); };
+}
+
 // The server on a thread of its own, as in an agent.
 class Served {
 public:
     explicit Served(
         HttpServerOptions options = quick("127.0.0.1"),
-        HttpServer::Handler handler = [] { return std::string("f 1\n"); })
-        : server(context, std::move(options), std::move(handler)) {
+        const std::function<std::string()>& text = [] { return std::string("f 1\n"); })
+        : server(context, std::move(options), serves(text)) {
         server.start();
         port = server.port();
         thread_ = std::thread([this] { context.run(); });
@@ -259,19 +267,52 @@ TEST(HttpServer, ClosesAnIdleConnection) {
     served.wait_for_connections(0);
 }
 
-TEST(HttpServer, RefusesConnectionsAboveItsLimit) {
+// 64 clients that kept their connections and asked for nothing kept every scraper out.
+TEST(HttpServer, MakesRoomForANewClientWhereOthersWait) {
     HttpServerOptions options = quick("127.0.0.1");
     options.max_connections = 3;
     Served served(options);
-    std::list<Client> clients;
+    std::list<Client> idle;
     for (int i = 0; i < 3; ++i) {
-        EXPECT_THAT(clients.emplace_back(served.port).ask(kGet), HasSubstr("f 1\n"));
+        EXPECT_THAT(idle.emplace_back(served.port).ask(kGet), HasSubstr("f 1\n"));
+    }
+    // The first is asked again, so the second has waited longest.
+    EXPECT_THAT(idle.front().ask(kGet), HasSubstr("f 1\n"));
+    EXPECT_THAT(Client(served.port).ask(kGet), HasSubstr("f 1\n"));
+    EXPECT_TRUE(std::next(idle.begin())->is_closed());
+    EXPECT_THAT(idle.front().ask(kGet), HasSubstr("f 1\n"));
+    EXPECT_LE(served.connections(), 3U);
+}
+
+TEST(HttpServer, ServesAScraperAmongHundredsWhoSendNothingOrSlowly) {
+    HttpServerOptions options = quick("127.0.0.1");
+    options.max_connections = 8;
+    Served served(options);
+    std::list<Client> clients;
+    for (int i = 0; i < 200; ++i) {
+        clients.emplace_back(served.port);
+        if (i % 2 == 0) {
+            clients.back().send("GET /metrics HTTP/1.1\r\nX-Slow: ");
+        }
+        if (i % 20 == 0) {
+            EXPECT_THAT(Client(served.port).ask(kGet), HasSubstr("f 1\n"));
+        }
+    }
+    EXPECT_LE(served.connections(), 8U);
+    EXPECT_THAT(Client(served.port).ask(kGet), HasSubstr("f 1\n"));
+}
+
+TEST(HttpServer, RefusesANewClientWhereAllAreBeingAnswered) {
+    HttpServerOptions options = quick("127.0.0.1");
+    options.max_connections = 2;
+    Served served(options, [] { return std::string(32U << 20U, 'x'); });
+    std::list<Client> taking;
+    for (int i = 0; i < 2; ++i) {
+        // The beginning of the answer has come, and the rest does not fit into any buffer.
+        taking.emplace_back(served.port).send(kGet);
+        EXPECT_THAT(taking.back().receive(false), StartsWith("HTTP/1.1 200"));
     }
     EXPECT_THAT(Client(served.port).receive(), StartsWith("HTTP/1.1 503"));
-    EXPECT_THAT(clients.front().ask(kGet), HasSubstr("f 1\n"));
-    clients.pop_front();
-    served.wait_for_connections(2);
-    EXPECT_THAT(Client(served.port).ask(kGet), HasSubstr("f 1\n"));
 }
 
 TEST(HttpServer, ListensOnBothKindsOfAddress) {
@@ -332,6 +373,87 @@ TEST(HttpServer, OutlivesALackOfFileDescriptors) {
     EXPECT_EQ(std::string_view(begin.data(), begin.size()), "HTTP/1.1 200");
 }
 
+constexpr const char* kGetGzip =
+    "GET /metrics HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n\r\n";
+
+TEST(HttpServer, CompressesWhereTheClientAsksForIt) {
+    Served served(quick("127.0.0.1"), [] { return std::string(100'000, 'x'); });
+    Client client(served.port);
+    const std::string answer = client.ask(kGetGzip);
+    EXPECT_THAT(answer, HasSubstr("Content-Encoding: gzip\r\n"));
+    EXPECT_THAT(answer, HasSubstr("\r\n\r\n\x1f\x8b"));
+    EXPECT_LT(answer.size(), 2000U);
+    EXPECT_THAT(client.ask(kGet), testing::EndsWith(std::string(100, 'x')));
+}
+
+// bcrypt's hash of "secret", cost 4.
+WebConfig with_password() {
+    WebConfig web;
+    const auto data = std::make_unique<crypt_data>();
+    web.users["alice"] = crypt_r("secret", "$2b$04$abcdefghijklmnopqrstuu", data.get());
+    return web;
+}
+
+constexpr const char* kGetAsAlice = "GET /metrics HTTP/1.1\r\nHost: x\r\n"
+                                    "Authorization: Basic YWxpY2U6c2VjcmV0\r\n\r\n";
+constexpr const char* kGetAsMallory = "GET /metrics HTTP/1.1\r\nHost: x\r\n"
+                                      "Authorization: Basic bWFsbG9yeTpzZWNyZXQ=\r\n\r\n";
+
+TEST(HttpServer, AsksForThePasswordOnEveryPath) {
+    HttpServerOptions options = quick("127.0.0.1");
+    options.web = with_password();
+    Served served(options);
+    Client client(served.port);
+    EXPECT_THAT(client.ask(kGet), StartsWith("HTTP/1.1 401"));
+    EXPECT_THAT(client.ask("GET / HTTP/1.1\r\n\r\n"), StartsWith("HTTP/1.1 401"));
+    EXPECT_THAT(client.ask("GET /else HTTP/1.1\r\n\r\n"), StartsWith("HTTP/1.1 401"));
+    EXPECT_THAT(client.ask(kGetAsMallory), StartsWith("HTTP/1.1 401"));
+    EXPECT_THAT(client.ask(kGetAsAlice), testing::EndsWith("f 1\n"));
+    EXPECT_THAT(client.ask(kGetAsAlice), testing::EndsWith("f 1\n"));
+    EXPECT_THAT(client.ask(kGet), StartsWith("HTTP/1.1 401")) << "the connection has no memory";
+}
+
+// A check takes a tenth of a second: guessing may not delay the pages of who is known.
+TEST(HttpServer, ServesWhoIsKnownWhilePasswordsAreGuessed) {
+    HttpServerOptions options = quick("127.0.0.1");
+    options.web = with_password();
+    options.web.users["slow"] = "$2b$10" + options.web.users["alice"].substr(6);
+    Served served(options); // an unknown user now costs what the dearest hash does
+    Client alice(served.port);
+    EXPECT_THAT(alice.ask(kGetAsAlice), testing::EndsWith("f 1\n"));
+    std::list<Client> guessers;
+    for (int i = 0; i < 20; ++i) {
+        guessers.emplace_back(served.port).send(kGetAsMallory);
+    }
+    EXPECT_THAT(alice.ask(kGetAsAlice), testing::EndsWith("f 1\n"));
+    int denied = 0;
+    int later = 0;
+    for (Client& guesser : guessers) {
+        const std::string answer = guesser.receive();
+        denied += answer.starts_with("HTTP/1.1 401") ? 1 : 0;
+        later += answer.starts_with("HTTP/1.1 503") ? 1 : 0;
+    }
+    EXPECT_EQ(denied + later, 20);
+    EXPECT_GE(denied, 2);
+}
+
+TEST(HttpServer, StopsWhilePasswordsAreChecked) {
+    HttpServerOptions options = quick("127.0.0.1");
+    options.web = with_password();
+    options.web.users["slow"] = "$2b$10" + options.web.users["alice"].substr(6);
+    options.max_password_checks_of_address = 8;
+    std::optional<Served> served(std::in_place, options);
+    std::list<Client> guessers;
+    for (int i = 0; i < 5; ++i) {
+        guessers.emplace_back(served->port).send(kGetAsMallory);
+    }
+    served->wait_for_connections(5);
+    served.reset();
+    for (Client& guesser : guessers) {
+        EXPECT_THAT(guesser.receive(), testing::Not(HasSubstr("f 1\n")));
+    }
+}
+
 TEST(HttpServer, StopsWithClientsConnected) {
     std::optional<Served> served(std::in_place);
     Client idle(served->port);
@@ -347,7 +469,7 @@ TEST(HttpServer, StopsWithClientsConnected) {
 
 TEST(HttpServer, MayBeDestroyedWithoutEverRunning) {
     asio::io_context context;
-    HttpServer server(context, quick("127.0.0.1"), [] { return std::string(); });
+    HttpServer server(context, quick("127.0.0.1"), serves([] { return std::string(); }));
     server.start();
     EXPECT_THAT(server.where(), StartsWith("127.0.0.1:"));
 }
@@ -357,7 +479,7 @@ TEST(HttpServer, SaysThatItsPortIsTaken) {
     asio::io_context context;
     HttpServerOptions options = quick("127.0.0.1");
     options.port = served.port;
-    HttpServer second(context, options, [] { return std::string(); });
+    HttpServer second(context, options, serves([] { return std::string(); }));
     EXPECT_THROW(second.start(), StartError);
 }
 

@@ -143,7 +143,8 @@ TEST_F(PrometheusExporter, ShowsNoPowerWhileTheSourceIsDown) {
     EXPECT_THAT(page, Not(HasSubstr("scaph_host_power_microwatts")));
 }
 
-TEST_F(PrometheusExporter, AsksForTheAgentsOwnFamiliesAtEachScrape) {
+// Ten scrapers cost as much as one.
+TEST_F(PrometheusExporter, RendersOncePerTickHoweverManyScrape) {
     int asked = 0;
     start(on_a_free_port(), [&asked](MetricSink& metrics) {
         metrics.single("wattvisor_asked", "How often.", MetricType::gauge,
@@ -151,7 +152,11 @@ TEST_F(PrometheusExporter, AsksForTheAgentsOwnFamiliesAtEachScrape) {
     });
     publish(test::host_snapshot());
     EXPECT_THAT(scrape(), HasSubstr("\nwattvisor_asked 1\n"));
-    EXPECT_THAT(scrape(), HasSubstr("\nwattvisor_asked 2\n"));
+    EXPECT_THAT(scrape(), HasSubstr("\nwattvisor_asked "));
+    EXPECT_LE(asked, 2) << "a page lasts a second; only a machine that stalls renders it again";
+    publish(test::host_snapshot());
+    const int before = asked;
+    EXPECT_THAT(scrape(), HasSubstr("\nwattvisor_asked " + std::to_string(before + 1) + "\n"));
 }
 
 TEST_F(PrometheusExporter, KeepsToItsOptions) {
