@@ -6,6 +6,7 @@ from __future__ import annotations
 import lzma
 import re
 import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,9 +113,14 @@ def _modprobe() -> str:
 
 def _add_program(archive: Archive, program: Path) -> None:
     """Adds a binary and every shared library that the loader would take for it here, the loader included."""
-    archive.file(f"/usr/bin/{program.name}", program.read_bytes(), 0o755)
     if b"\x7fELF" != program.read_bytes()[:4]:
+        archive.file(f"/usr/bin/{program.name}", program.read_bytes(), 0o755)
         return
+    # All of it lies in the guest's memory: symbols for a debugger are most of a program that has them.
+    with tempfile.TemporaryDirectory() as folder:
+        stripped = Path(folder) / program.name
+        check_output(["objcopy", "--strip-debug", program, stripped])
+        archive.file(f"/usr/bin/{program.name}", stripped.read_bytes(), 0o755)
     try:
         listing = check_output(["ldd", program])
     except RuntimeError as error:

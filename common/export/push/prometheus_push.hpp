@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The exporter prometheus-push: the page of the Prometheus exporter, sent to a Pushgateway into a
 // group of its own, job and instance. It replaces the group (PUT), so that what is not known any
-// more is gone there too; see docs/adr/0015-push-exporters.md.
+// more is gone there too; see docs/adr/0016-push-exporters.md.
 #pragma once
 
 #include "common/cli/exporter_options.hpp"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Metrics as Riemann's events, many to a message, each message with its length in front as it goes
 // over TCP. Integers are metric_sint64, all else metric_d, so that a service has one type for ever.
-// Pure. docs/adr/0016-riemann-services.md says how services are called.
+// Pure. docs/adr/0016-push-exporters.md says how services are called.
 #pragma once
 
 #include "common/export/metric_sink.hpp"

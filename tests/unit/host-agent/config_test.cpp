@@ -123,8 +123,9 @@ TEST(HostConfig, SaysWhichPoliciesAndExportersThereAre) {
                             "\"capcity\""));
     EXPECT_THAT(
         problems_of("exporters:\n  - type: carbon\n    port: 2003\n"),
-        ElementsAre("h.yaml:2:11: type must be stdout, json, prometheus, prometheus-push, riemann or "
-                    "warp10, not \"carbon\""));
+        ElementsAre(
+            "h.yaml:2:11: type must be stdout, json, prometheus, prometheus-push, riemann or "
+            "warp10, not \"carbon\""));
     EXPECT_THAT(
         problems_of("exporters:\n  - port: 5555\n"),
         ElementsAre(HasSubstr("the key \"type\" is missing, for example type: prometheus")));

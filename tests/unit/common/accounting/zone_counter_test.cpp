@@ -160,6 +160,14 @@ TEST_F(ZoneCounterTest, IsNotFrozenAfterTenSecondsThatWereFewReadings) {
     EXPECT_EQ(counter.problem(), "");
 }
 
+TEST_F(ZoneCounterTest, CountsStillReadingsAnewAfterItMoved) {
+    read(1'000);
+    stand_still(1'000, 9);
+    read(2'000);
+    stand_still(2'000, 1, 1h);
+    EXPECT_EQ(counter.problem(), "") << "one reading, however long it took";
+}
+
 TEST_F(ZoneCounterTest, GoesOnAfterItWasFrozenAndChargesTheTimeWithoutPower) {
     read(1'000);
     stand_still(1'000, 12);
