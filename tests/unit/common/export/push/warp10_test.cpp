@@ -33,7 +33,8 @@ TEST(Warp10Text, HasTimeNameLabelsAndATypedValue) {
 TEST(Warp10Text, EncodesWhateverALabelHolds) {
     const Label odd{"exe", "a b,c=d{e}\n'\"%\xff"};
     const std::string line = line_of({&odd, 1}, MetricValue::integer(1));
-    EXPECT_NE(line.find("exe=a%20b%2Cc%3Dd%7Be%7D%0A%27%22%25%EF%BF%BD,host=web1}"), std::string::npos)
+    EXPECT_NE(line.find("exe=a%20b%2Cc%3Dd%7Be%7D%0A%27%22%25%EF%BF%BD,host=web1}"),
+              std::string::npos)
         << line;
     EXPECT_EQ(std::count(line.begin(), line.end(), '\n'), 1);
     const std::string huge(100'000, 'x');
