@@ -3,6 +3,7 @@
 // WATTVISOR_WRITE_DOCS=1 writes docs/reference/metrics.md anew.
 #include "common/export/metric_table.hpp"
 #include "common/export/metrics.hpp"
+#include "common/export/push/push_counts.hpp"
 #include "sample_snapshot.hpp"
 
 #include <gtest/gtest.h>
@@ -170,6 +171,14 @@ TEST(MetricTable, HoldsNothingThatNobodyWrites) {
         of_host.insert(family.name);
     }
     for (const Family& family : page(full(test::guest_snapshot()))) {
+        of_guest.insert(family.name);
+    }
+    PushStatistics push;
+    (void)push.of("riemann");
+    FamilyCollector pushed;
+    push.write(pushed);
+    for (const Family& family : pushed.take()) {
+        of_host.insert(family.name);
         of_guest.insert(family.name);
     }
     for (const MetricInfo& info : kMetricTable) {
