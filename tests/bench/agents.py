@@ -49,7 +49,9 @@ def measure(agent: Process, url: str, intervals: int) -> dict[str, object]:
     settle(3)
     ticks = cost.tick_cost(agent.pid, INTERVAL, intervals)
     memory = cost.memory_mib(agent.pid)
-    scrape = cost.scrape_cost(agent.pid, url, INTERVAL)
+    scrapes = {name: cost.scrape_cost(agent.pid, url, INTERVAL, headers) for name, headers in cost.FORMATS.items()}
+    scrape = scrapes["text"]
+    shared = cost.shared_scrape_cost(agent.pid, url, INTERVAL)
     scraped_memory = cost.memory_mib(agent.pid)
     calls = cost.system_calls(agent.pid, INTERVAL, max(5, intervals // 2))
     series = parse_prometheus(http_get(url, 60))
@@ -58,6 +60,8 @@ def measure(agent: Process, url: str, intervals: int) -> dict[str, object]:
         "memory_mib": memory,
         "memory_scraped_mib": scraped_memory,
         "scrape": {**asdict(scrape), "cpu_ms_per_1000_series": scrape.cpu_ms_per_1000_series},
+        "scrapes": {name: asdict(each) for name, each in scrapes.items()},
+        "shared_scrape_cpu_ms": shared,
         "system_calls": calls.get("total"),
         "system_calls_by_name": {name: calls[name] for name in list(calls)[:16]},
         "ticks_skipped": int(sum(select(series, "wattvisor_ticks_skipped_total").values())),

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gzip
 import math
 import re
 import shutil
@@ -11,11 +12,9 @@ import statistics
 import subprocess
 import tempfile
 import time
+import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
-
-from tests.lab.process import http_get
-
 
 def cpu_ns(pid: int) -> int:
     """CPU time of all threads of a process, ended ones too: its own clock, in nanoseconds (/proc/PID/stat has 10 ms)."""
@@ -99,45 +98,69 @@ class ScrapeCost:
         return self.cpu_ms * 1000 / max(self.series, 1)
 
 
-def scrape_cost(pid: int, url: str, interval: float, rounds: int = 3, most: int = 20) -> ScrapeCost:
-    """Scrapes as often as fits between two ticks, but at most so often."""
+# What a scraper asks for, by name: the header of its request.
+FORMATS = {"text": {}, "OpenMetrics": {"Accept": "application/openmetrics-text;version=1.0.0"},
+           "gzip": {"Accept-Encoding": "gzip"}}
+
+
+def fetch(url: str, headers: dict[str, str]) -> bytes:
+    """The body as it was sent: a compressed one stays so."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(urllib.request.Request(url, headers=headers), timeout=60) as answer:
+        return bytes(answer.read())
+
+
+def scrape_cost(pid: int, url: str, interval: float, headers: dict[str, str] | None = None,
+                scrapes: int = 10) -> ScrapeCost:
+    """One scrape between two ticks, as a page is made once per tick: the CPU time has all of its making."""
     latencies: list[float] = []
-    used = 0
-    page = http_get(url, 60)
-    for _ in range(rounds):
-        begin, end = quiet_time(pid, interval)
-        margin = (end - begin) / 10
-        sleep_until(begin + margin)
-        before = cpu_ns(pid)
-        for _ in range(most):
-            began = time.monotonic()
-            page = http_get(url, 60)
-            latencies.append((time.monotonic() - began) * 1e3)
-            if time.monotonic() + latencies[-1] / 1e3 > end - margin:
-                break
-        used += cpu_ns(pid) - before
-    return _scrape_cost(latencies, used, page)
+    used: list[float] = []
+    page = fetch(url, headers or {})
+    begin, end = quiet_time(pid, interval)
+    for number in range(scrapes):
+        # A page grows no older than a second; by the next tick's quiet time this one is gone.
+        sleep_until((begin * 3 + end) / 4 + number * interval)
+        before, began = cpu_ns(pid), time.monotonic()
+        page = fetch(url, headers or {})
+        latencies.append((time.monotonic() - began) * 1e3)
+        time.sleep((end - begin) / 8)  # what is left to do when the last byte has come
+        used.append((cpu_ns(pid) - before) / 1e6)
+    return _scrape_cost(latencies, statistics.median(used), page)
+
+
+def shared_scrape_cost(pid: int, url: str, interval: float, scrapes: int = 20) -> float:
+    """CPU time in milliseconds of one more scraper in the same tick."""
+    begin, end = quiet_time(pid, interval)
+    margin = (end - begin) / 10
+    sleep_until(begin + margin)
+    fetch(url, {})
+    before, done = cpu_ns(pid), 0
+    while done < scrapes and (done == 0 or time.monotonic() < end - 2 * margin):
+        fetch(url, {})
+        done += 1
+    return (cpu_ns(pid) - before) / 1e6 / done
 
 
 def scrape_cost_without_ticks(pid: int, url: str, pause: float, scrapes: int = 10) -> ScrapeCost:
     """Of a program that works only when it is scraped; what it does in the pauses is not the scrape's."""
     latencies: list[float] = []
     used = 0
-    page = http_get(url, 60)
+    page = b""
+    fetch(url, {})
     for _ in range(scrapes):
         time.sleep(pause)
         before = cpu_ns(pid)
         began = time.monotonic()
-        page = http_get(url, 60)
+        page = fetch(url, {})
         latencies.append((time.monotonic() - began) * 1e3)
         used += cpu_ns(pid) - before
-    return _scrape_cost(latencies, used, page)
+    return _scrape_cost(latencies, used / 1e6 / scrapes, page)
 
 
-def _scrape_cost(latencies: list[float], used_ns: int, page: str) -> ScrapeCost:
-    series = sum(1 for line in page.split("\n") if line and not line.startswith("#"))
-    return ScrapeCost(len(latencies), statistics.median(latencies), used_ns / 1e6 / len(latencies), len(page.encode()),
-                      series)
+def _scrape_cost(latencies: list[float], cpu_ms: float, page: bytes) -> ScrapeCost:
+    text = gzip.decompress(page) if page.startswith(b"\x1f\x8b") else page
+    series = sum(1 for line in text.split(b"\n") if line and not line.startswith(b"#"))
+    return ScrapeCost(len(latencies), statistics.median(latencies), cpu_ms, len(page), series)
 
 
 def system_calls(pid: int, interval: float, intervals: int) -> dict[str, float]:

@@ -63,7 +63,7 @@ def _where(there: dict) -> str:
 def _tables(results: dict) -> dict[str, Table]:
     tables = {"host agent": _agent_table(results["host"], _host_shape, "VMs × threads"),
               "guest agent": _agent_table(results["guest"], lambda run: f"{run['consumers']:,}", "processes"),
-              "peers": _peer_table(results), "budgets": _budget_table(results)}
+              "scrapes": _scrape_table(results), "peers": _peer_table(results), "budgets": _budget_table(results)}
     if results.get("instructions"):
         tables["instructions"] = (("", "instructions"), [(name, f"{count:,}")
                                                          for name, count in results["instructions"].items()])
@@ -87,6 +87,22 @@ def _agent_table(runs: list[dict], shape: Callable[[dict], str], what: str) -> T
                      f"{scrape['page_bytes'] / 1000:,.0f}", f"{scrape['series']:,}"))
     if not any("libvirt" in run["tick"]["threads_ms"] for run in runs):
         return tuple(head[:2] + head[3:]), [row[:2] + row[3:] for row in rows]
+    return head, rows
+
+
+def _scrape_table(results: dict) -> Table:
+    """Per 1,000 series: where a column stays the same from row to row, that cost is linear."""
+    head = ("per 1,000 series", "series", "text: CPU, ms", "kB", "OpenMetrics: CPU, ms", "kB", "gzip: CPU, ms", "kB",
+            "one more scraper of a tick: CPU, ms")
+    rows: list[Row] = []
+    for what, runs in (("VMs", results["host"]), ("processes", results["guest"])):
+        for run in runs:
+            number = run["vms"] if what == "VMs" else run["consumers"]
+            cells = [f"{number:,} {what}", f"{run['scrape']['series']:,}"]
+            for scrape in run["scrapes"].values():
+                thousands = scrape["series"] / 1000
+                cells += [_ms(scrape["cpu_ms"] / thousands), f"{scrape['page_bytes'] / 1000 / thousands:,.1f}"]
+            rows.append((*cells, _ms(run["shared_scrape_cpu_ms"] / run["scrape"]["series"] * 1000)))
     return head, rows
 
 
@@ -161,6 +177,7 @@ def plots(results: dict) -> dict[str, str]:
                                   "milliseconds of CPU time", [
             Line("tick", [(run["consumers"], run["tick"]["median_ms"]) for run in guest], 0),
             Line("scrape", [(run["consumers"], run["scrape"]["cpu_ms"]) for run in guest], 2),
+            Line("scrape with gzip", [(run["consumers"], run["scrapes"]["gzip"]["cpu_ms"]) for run in guest], 3),
             Line("5 µs per process (budget)", [(count, count * 0.005) for count in ends], 4)])
     if drawn:
         drawn["memory"] = log_plot("Resident memory as consumers grow in number", "virtual machines, or processes", "MiB",
