@@ -121,8 +121,8 @@ TEST_F(DomainListerTest, ReadsTheXmlAgainWhenItsTurnComesOrAfterAnEvent) {
         return rounds;
     };
     static_cast<void>(list());
-    EXPECT_LE(rounds_until_seen("at its first turn"), 70);
-    EXPECT_EQ(rounds_until_seen("at its next turn"), 60);
+    EXPECT_LE(rounds_until_seen("at its first turn"), 310);
+    EXPECT_EQ(rounds_until_seen("at its next turn"), 300);
     lister_.refresh(test::uuid(5));
     EXPECT_EQ(rounds_until_seen("after an event"), 1);
 }
