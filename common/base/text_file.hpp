@@ -36,4 +36,8 @@ inline constexpr std::size_t kMaxTextFile = 1U << 20U;
 
 [[nodiscard]] std::string_view trim(std::string_view text);
 
+// Takes what stands before the first separator, or all where there is none, off the text, and the
+// separator with it.
+std::string_view take_until(std::string_view& text, char separator);
+
 } // namespace wattvisor

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/machine/disk_space.hpp"
 
+#include "common/base/mount_text.hpp"
 #include "common/base/text_file.hpp"
-#include "common/usage/cgroup_text.hpp"
 #include "common/usage/process_clock.hpp"
 
 #include <algorithm>
@@ -36,28 +36,17 @@ struct Mount {
     std::string root; // of the file system, what is mounted
 };
 
-std::string_view take_field(std::string_view& line) {
-    const std::size_t end = std::min(line.find(' '), line.size());
-    const std::string_view field = line.substr(0, end);
-    line.remove_prefix(std::min(end + 1, line.size()));
-    return field;
-}
-
-// "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw", proc(5)
-std::optional<Mount> parse_mount_line(std::string_view line) {
-    Mount mount;
-    take_field(line);
-    take_field(line);
-    mount.disk.number = take_field(line);
-    mount.root = unescape_mount_text(take_field(line));
-    mount.disk.mount_point = unescape_mount_text(take_field(line));
-    while (!line.empty() && take_field(line) != "-") { // options, optional fields
-    }
-    mount.disk.file_system = take_field(line);
-    mount.disk.device = unescape_mount_text(take_field(line));
-    if (mount.disk.file_system.empty() || !mount.disk.mount_point.starts_with('/')) {
+std::optional<Mount> parse_mount(std::string_view text) {
+    MountLine line = parse_mount_line(text);
+    if (line.type.empty() || !line.mount_point.starts_with('/')) {
         return std::nullopt;
     }
+    Mount mount;
+    mount.disk.number = line.device_number;
+    mount.disk.mount_point = std::move(line.mount_point);
+    mount.disk.file_system = line.type;
+    mount.disk.device = std::move(line.source);
+    mount.root = std::move(line.root);
     return mount;
 }
 
@@ -80,7 +69,7 @@ fs::path queue_owner(const fs::path& sys_root, const DiskMount& mount) {
     std::error_code error;
     for (const fs::path& link : {sys_root / "dev/block" / mount.number,
                                  sys_root / "class/block" / fs::path(mount.device).filename()}) {
-        const fs::path device = fs::canonical(link, error);
+        fs::path device = fs::canonical(link, error);
         if (error) {
             continue;
         }
@@ -104,11 +93,9 @@ std::optional<std::uint64_t> number_in(const fs::path& file) {
 std::vector<DiskMount> parse_disk_mounts(std::string_view mountinfo) {
     std::vector<Mount> mounts;
     while (!mountinfo.empty()) {
-        const std::size_t end = std::min(mountinfo.find('\n'), mountinfo.size());
-        if (auto mount = parse_mount_line(mountinfo.substr(0, end))) {
+        if (auto mount = parse_mount(take_until(mountinfo, '\n'))) {
             mounts.push_back(std::move(*mount));
         }
-        mountinfo.remove_prefix(std::min(end + 1, mountinfo.size()));
     }
     std::vector<const Mount*> dangers;
     for (const Mount& mount : mounts) {
@@ -137,6 +124,7 @@ std::vector<DiskMount> parse_disk_mounts(std::string_view mountinfo) {
         }
     }
     std::vector<DiskMount> disks;
+    disks.reserve(chosen.size());
     for (const Mount* mount : chosen) {
         disks.push_back(mount->disk);
     }

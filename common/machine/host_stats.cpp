@@ -23,13 +23,6 @@ constexpr auto kDisksAge = std::chrono::seconds(30);
 constexpr std::size_t kOneNumber = 64;
 constexpr std::size_t kLongestCpuInfo = 8UL << 20U; // some 1.5 kB per CPU
 
-std::string_view take_line(std::string_view& text) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    const std::string_view line = text.substr(0, end);
-    text.remove_prefix(std::min(end + 1, text.size()));
-    return line;
-}
-
 std::optional<double> take_real(std::string_view& text) {
     text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
     double value = 0;
@@ -74,7 +67,7 @@ std::optional<HostStats::Memory> parse_meminfo(std::string_view text) {
         "MemTotal:", "MemAvailable:", "MemFree:", "SwapTotal:", "SwapFree:"};
     std::array<std::optional<std::uint64_t>, 5> values;
     while (!text.empty()) {
-        const std::string_view line = take_line(text);
+        const std::string_view line = take_until(text, '\n');
         for (std::size_t i = 0; i < kKeys.size(); ++i) {
             if (const auto value = number_behind(line, kKeys[i])) {
                 values[i] = *value * kKibibyte;
@@ -94,7 +87,7 @@ std::optional<HostStats::Activity> parse_activity(std::string_view stat) {
     std::optional<std::uint64_t> running;
     std::optional<std::uint64_t> blocked;
     while (!stat.empty()) {
-        const std::string_view line = take_line(stat);
+        const std::string_view line = take_until(stat, '\n');
         if (const auto value = number_behind(line, "processes ")) {
             forks = value;
         } else if (const auto count = number_behind(line, "ctxt ")) {
@@ -115,7 +108,7 @@ std::optional<double> parse_cpuinfo_mhz(std::string_view text) {
     double sum = 0;
     unsigned cpus = 0;
     while (!text.empty()) {
-        std::string_view line = take_line(text);
+        std::string_view line = take_until(text, '\n');
         const std::size_t colon = line.find(':');
         if (colon == std::string_view::npos || trim(line.substr(0, colon)) != "cpu MHz") {
             continue;

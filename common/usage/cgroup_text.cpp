@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/usage/cgroup_text.hpp"
 
+#include "common/base/mount_text.hpp"
 #include "common/base/text_file.hpp"
 
 #include <algorithm>
@@ -9,13 +10,6 @@
 namespace wattvisor {
 
 namespace {
-
-std::string_view take_until(std::string_view& text, char separator) {
-    const std::size_t end = text.find(separator);
-    const std::string_view part = text.substr(0, end);
-    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-    return part;
-}
 
 std::vector<std::string> split(std::string_view text, char separator) {
     std::vector<std::string> parts;
@@ -29,47 +23,17 @@ bool contains(const std::vector<std::string>& words, std::string_view word) {
     return std::find(words.begin(), words.end(), word) != words.end();
 }
 
-bool is_octal(char c) {
-    return c >= '0' && c <= '7';
-}
-
-} // namespace
-
-std::string unescape_mount_text(std::string_view text) {
-    std::string plain;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text[i] == '\\' && i + 3 < text.size() && is_octal(text[i + 1]) &&
-            is_octal(text[i + 2]) && is_octal(text[i + 3])) {
-            plain += static_cast<char>(((text[i + 1] - '0') * 64) + ((text[i + 2] - '0') * 8) +
-                                       (text[i + 3] - '0'));
-            i += 3;
-        } else {
-            plain += text[i];
-        }
-    }
-    return plain;
-}
-
-namespace {
-
-// "33 31 0:30 / /sys/fs/cgroup/cpuacct rw,relatime shared:9 - cgroup cgroup rw,cpuacct"
-std::optional<CgroupMount> parse_mount(std::string_view line) {
-    CgroupMount mount;
-    for (int field = 0; field < 3; ++field) {
-        take_until(line, ' '); // ids and device
-    }
-    mount.root = unescape_mount_text(take_until(line, ' '));
-    mount.mount_point = unescape_mount_text(take_until(line, ' '));
-    while (!line.empty() && take_until(line, ' ') != "-") { // options, optional fields
-    }
-    const std::string_view type = take_until(line, ' ');
-    take_until(line, ' '); // source
-    if ((type != "cgroup" && type != "cgroup2") || mount.mount_point.empty()) {
+std::optional<CgroupMount> parse_mount(std::string_view text) {
+    MountLine line = parse_mount_line(text);
+    if ((line.type != "cgroup" && line.type != "cgroup2") || line.mount_point.empty()) {
         return std::nullopt;
     }
-    mount.is_v2 = type == "cgroup2";
+    CgroupMount mount;
+    mount.root = std::move(line.root);
+    mount.mount_point = std::move(line.mount_point);
+    mount.is_v2 = line.type == "cgroup2";
     if (!mount.is_v2) {
-        mount.controllers = split(trim(line), ',');
+        mount.controllers = split(trim(line.options), ',');
     }
     return mount;
 }

@@ -25,11 +25,6 @@ struct CgroupMount {
 // From /proc/PID/mountinfo, in its order.
 [[nodiscard]] std::vector<CgroupMount> parse_cgroup_mounts(std::string_view mountinfo);
 
-// A path of mountinfo as it is. The kernel writes blank, tab, newline and backslash as \040 and so
-// on (mangle_path in fs/seq_file.c). libvirt's groups have a backslash in their names:
-// machine-qemu\x2d1\x2dweb.scope.
-[[nodiscard]] std::string unescape_mount_text(std::string_view text);
-
 // One line of /proc/PID/cgroup.
 struct CgroupMembership {
     bool is_v2 = false; // "0::/path"

@@ -15,12 +15,6 @@ constexpr std::uint64_t kMostBytes = std::numeric_limits<std::uint64_t>::max();
 constexpr std::uint64_t kMostNodes = 1024; // CONFIG_NODES_SHIFT is at most 10
 constexpr std::uint64_t kKibibyte = 1024;
 
-std::string_view take_line(std::string_view& text) {
-    const std::string_view line = text.substr(0, text.find('\n'));
-    text.remove_prefix(std::min(line.size() + 1, text.size()));
-    return line;
-}
-
 std::string_view take_word(std::string_view& text) {
     constexpr std::string_view kBlanks = " \t";
     text.remove_prefix(std::min(text.find_first_not_of(kBlanks), text.size()));
@@ -66,7 +60,7 @@ std::optional<NodeBytes> parse_lines(std::string_view text, std::string_view fir
     NodeBytes bytes;
     bool found = false;
     while (!text.empty()) {
-        std::string_view line = take_line(text);
+        std::string_view line = take_until(text, '\n');
         const std::string_view word = take_word(line);
         const std::string_view name = word.substr(0, word.find('='));
         if (name == first || name == second) {
@@ -118,7 +112,7 @@ NodeBytes parse_numa_maps(std::string_view text, NumaMapsPart part) {
     constexpr std::string_view kPageSize = "kernelpagesize_kB=";
     NodeBytes bytes;
     while (!text.empty()) {
-        const std::string_view line = take_line(text);
+        const std::string_view line = take_until(text, '\n');
         std::string_view rest = line;
         bool is_huge = false;
         std::uint64_t page_size = 0;
@@ -140,7 +134,7 @@ std::optional<std::uint64_t> parse_node_used_memory(std::string_view meminfo) {
     std::optional<std::uint64_t> total;
     std::optional<std::uint64_t> free;
     while (!meminfo.empty()) {
-        const std::string_view line = take_line(meminfo);
+        const std::string_view line = take_until(meminfo, '\n');
         total = total ? total : parse_meminfo_line(line, "MemTotal:");
         free = free ? free : parse_meminfo_line(line, "MemFree:");
     }
@@ -153,7 +147,7 @@ std::optional<std::uint64_t> parse_node_used_memory(std::string_view meminfo) {
 std::vector<unsigned> parse_node_distances(std::string_view text) {
     constexpr std::uint64_t kFarthest = 255; // ACPI's "cannot be reached"
     std::vector<unsigned> distances;
-    std::string_view line = take_line(text);
+    std::string_view line = take_until(text, '\n');
     while (!trim(line).empty()) {
         const auto distance = parse_number(take_word(line));
         distances.push_back(
