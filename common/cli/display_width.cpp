@@ -40,18 +40,9 @@ wchar_t code_point(std::string_view text) {
     return static_cast<wchar_t>(value);
 }
 
-struct Character {
-    std::string_view bytes;
-    std::size_t width;
-};
-
-Character first_character(std::string_view text) {
-    const std::size_t length = utf8_length(text);
-    if (length == 0) {
-        return {text.substr(0, 1), 1}; // shown as a replacement character
-    }
-    const int width = ::wcwidth(code_point(text.substr(0, length)));
-    return {text.substr(0, length), width < 0 ? 1 : static_cast<std::size_t>(width)};
+std::size_t width_of(const Utf8Character& character) {
+    const int width = ::wcwidth(code_point(character.text));
+    return width < 0 ? 1 : static_cast<std::size_t>(width);
 }
 
 } // namespace
@@ -60,9 +51,9 @@ std::size_t display_width(std::string_view text) {
     const Utf8Locale locale;
     std::size_t width = 0;
     while (!text.empty()) {
-        const Character next = first_character(text);
-        width += next.width;
-        text.remove_prefix(next.bytes.size());
+        const Utf8Character next = first_character(text);
+        width += width_of(next);
+        text.remove_prefix(next.bytes);
     }
     return width;
 }
@@ -79,11 +70,15 @@ std::string fit_columns(std::string_view text, std::size_t columns) {
     }
     const Utf8Locale locale;
     std::size_t used = 0;
-    for (Character next = first_character(text); used + next.width < columns;
-         next = first_character(text)) {
-        result += next.bytes;
-        used += next.width;
-        text.remove_prefix(next.bytes.size());
+    for (;;) {
+        const Utf8Character next = first_character(text);
+        const std::size_t next_width = width_of(next);
+        if (used + next_width >= columns) {
+            break;
+        }
+        result += text.substr(0, next.bytes);
+        used += next_width;
+        text.remove_prefix(next.bytes);
     }
     result += "…";
     // A wide character may have left one column over.

@@ -2,6 +2,7 @@
 #include "common/cli/option_values.hpp"
 
 #include "common/cli/duration.hpp"
+#include "common/cli/page_path.hpp"
 
 #include <limits>
 #include <utility>
@@ -106,14 +107,12 @@ std::string examples(const CLI::App& command, std::initializer_list<std::string_
 }
 
 std::string suffix_value(std::string text) {
-    constexpr std::string_view kAllowed =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/";
-    text.erase(0, text.find_first_not_of('/'));
-    if (text.empty() || text.find_first_not_of(kAllowed) != std::string::npos) {
+    auto path = page_path(std::move(text));
+    if (!path) {
         throw CLI::ValidationError("--suffix", "not the path of a page. Type letters, digits and "
                                                "any of - . _ ~ /, e.g. --suffix metrics");
     }
-    return text;
+    return std::move(*path);
 }
 
 HttpScheme scheme_value(const std::string& text) {

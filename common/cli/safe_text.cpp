@@ -114,6 +114,12 @@ std::size_t utf8_length(std::string_view text) {
     return lead.length;
 }
 
+Utf8Character first_character(std::string_view text) {
+    const std::size_t length = utf8_length(text);
+    return length == 0 ? Utf8Character{kReplacementCharacter, 1}
+                       : Utf8Character{text.substr(0, length), length};
+}
+
 std::string_view cut_utf8(std::string_view text, std::size_t limit) {
     if (text.size() <= limit) {
         return text;

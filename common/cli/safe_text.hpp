@@ -16,6 +16,13 @@ inline constexpr std::string_view kReplacementCharacter = "\xEF\xBF\xBD"; // U+F
 // begins with none. After table 3-7 of the Unicode standard: no surrogates, no overlong forms.
 [[nodiscard]] std::size_t utf8_length(std::string_view text);
 
+// A character as it may be sent, and how many bytes of a text it stands for.
+struct Utf8Character {
+    std::string_view text; // U+FFFD where the text begins with no character
+    std::size_t bytes = 0;
+};
+[[nodiscard]] Utf8Character first_character(std::string_view text); // of a text that is not empty
+
 // The longest beginning of at most `limit` bytes that does not end inside a character.
 [[nodiscard]] std::string_view cut_utf8(std::string_view text, std::size_t limit);
 

@@ -12,7 +12,8 @@ void hide_in_arguments(int argc, char** argv, std::string_view secret) {
     }
     for (char* const argument : std::span(argv, static_cast<std::size_t>(argc))) {
         const std::string_view text(argument);
-        for (std::size_t at = text.find(secret); at != text.npos; at = text.find(secret, at)) {
+        for (std::size_t at = text.find(secret); at != std::string_view::npos;
+             at = text.find(secret, at)) {
             std::fill_n(argument + at, secret.size(), '*');
             at += secret.size();
         }

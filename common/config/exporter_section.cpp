@@ -2,6 +2,7 @@
 // To add an exporter: a function that reads its options, and its name in kExporterTypes.
 #include "common/config/exporter_section.hpp"
 
+#include "common/cli/page_path.hpp"
 #include "common/config/agent_keys.hpp"
 
 #include <boost/asio/ip/address.hpp>
@@ -81,16 +82,15 @@ void read_step(const Reader& reader, nanoseconds& step) {
     }
 }
 
-// The suffix becomes the path of a URL; the seed's users write it with or without the slash.
 void read_suffix(YamlSection& section, std::string& suffix) {
-    constexpr std::string_view kAllowed =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._~-";
     section.read("suffix", suffix);
-    suffix.erase(0, suffix.find_first_not_of('/'));
-    if (suffix.empty() || suffix.find_first_not_of(kAllowed) != std::string::npos) {
+    auto path = page_path(suffix);
+    if (!path) {
         section.add_problem("suffix", "suffix must be the path of a URL such as metrics, made of "
                                       "letters, digits and / . _ ~ -");
+        return;
     }
+    suffix = std::move(*path);
 }
 
 void read_port(YamlSection& section, std::uint16_t& port) {

@@ -58,13 +58,9 @@ std::size_t append_special(std::string& out, std::string_view text) {
     default:
         break;
     }
-    const std::size_t length = utf8_length(text);
-    if (length == 0) {
-        out += kReplacementCharacter;
-        return 1;
-    }
-    out += text.substr(0, length);
-    return length;
+    const Utf8Character character = first_character(text);
+    out += character.text;
+    return character.bytes;
 }
 
 void append_escaped(std::string& out, std::string_view text, Place place) {
@@ -88,21 +84,32 @@ void append_help_text(std::string& out, std::string_view text) {
     append_escaped(out, text, Place::help);
 }
 
-void append_sample(std::string& out, std::string_view name, std::span<const Label> labels,
-                   const MetricValue& value) {
-    out += name;
+void ExpositionText::family(std::string_view name, std::string_view help, MetricType type) {
+    name_ = name;
+    help_ = help;
+    type_ = type;
+    header_written_ = false;
+}
+
+// NAME{LABEL="VALUE",...} VALUE and a line feed.
+void ExpositionText::sample(std::span<const Label> labels, const MetricValue& value) {
+    if (!header_written_) {
+        write_header(name_, help_, type_);
+        header_written_ = true;
+    }
+    out_ += name_;
     char separator = '{';
     for (const Label& label : labels) {
-        out += separator;
-        out += label.name;
-        out += "=\"";
-        append_quoted_text(out, label.value);
-        out += '"';
+        out_ += separator;
+        out_ += label.name;
+        out_ += "=\"";
+        append_quoted_text(out_, label.value);
+        out_ += '"';
         separator = ',';
     }
-    out += labels.empty() ? " " : "} ";
-    value.append_to(out);
-    out += '\n';
+    out_ += labels.empty() ? " " : "} ";
+    value.append_to(out_);
+    out_ += '\n';
 }
 
 } // namespace wattvisor

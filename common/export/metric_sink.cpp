@@ -67,34 +67,4 @@ double MetricValue::as_double() const {
     return static_cast<double>(integer_) / scale;
 }
 
-void FamilyCollector::family(std::string_view name, std::string_view help, MetricType type) {
-    families_.push_back(Family{std::string(name), std::string(help), type, {}});
-}
-
-void FamilyCollector::sample(std::span<const Label> labels, const MetricValue& value) {
-    MetricSample& sample = families_.back().samples.emplace_back();
-    sample.labels.reserve(labels.size());
-    for (const Label& label : labels) {
-        sample.labels.emplace_back(label.name, label.value);
-    }
-    sample.value = value;
-}
-
-std::vector<Family> FamilyCollector::take() {
-    std::erase_if(families_, [](const Family& family) { return family.samples.empty(); });
-    return std::exchange(families_, {});
-}
-
-void write_family(const Family& family, MetricSink& sink) {
-    sink.family(family.name, family.help, family.type);
-    std::vector<Label> labels;
-    for (const MetricSample& sample : family.samples) {
-        labels.clear();
-        for (const auto& [name, value] : sample.labels) {
-            labels.push_back(Label{name, value});
-        }
-        sink.sample(labels, sample.value);
-    }
-}
-
 } // namespace wattvisor

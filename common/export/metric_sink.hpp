@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a metric is, apart from the format it is sent in. Whoever knows metrics writes them into a
-// MetricSink; a sink renders them (Prometheus) or keeps them (FamilyCollector, for exporters that
-// send one by one). Nothing is copied on the way, so a thousand series cost no allocation. Values
-// stay exact: microjoules are never made a floating point number. Any thread, one at a time.
+// MetricSink; a sink renders each as it comes (Prometheus' text, a Riemann event, a Warp 10 line).
+// Nothing is copied on the way, so a thousand series cost no allocation. Values stay exact:
+// microjoules are never made a floating point number. Any thread, one at a time.
 #pragma once
 
 #include <cstdint>
@@ -104,32 +104,5 @@ public:
         sample({}, value);
     }
 };
-
-// A family as plain data, which owns its texts.
-struct MetricSample {
-    std::vector<std::pair<std::string, std::string>> labels;
-    MetricValue value;
-};
-
-struct Family {
-    std::string name;
-    std::string help;
-    MetricType type = MetricType::gauge;
-    std::vector<MetricSample> samples;
-};
-
-class FamilyCollector final : public MetricSink {
-public:
-    void family(std::string_view name, std::string_view help, MetricType type) override;
-    void sample(std::span<const Label> labels, const MetricValue& value) override;
-    // What was written since the last call; families without samples are left out.
-    [[nodiscard]] std::vector<Family> take();
-
-private:
-    std::vector<Family> families_;
-};
-
-// Writes a family that is kept as data.
-void write_family(const Family& family, MetricSink& sink);
 
 } // namespace wattvisor

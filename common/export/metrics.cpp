@@ -9,11 +9,4 @@ void write_metrics(const Snapshot& snapshot, const MetricOptions& options, const
     write_wattvisor_metrics(snapshot, options, sink);
 }
 
-std::vector<Family> build_families(const Snapshot& snapshot, const MetricOptions& options,
-                                   const SelfStats& self, const HostStats& host) {
-    FamilyCollector collector;
-    write_metrics(snapshot, options, self, collector, host);
-    return collector.take();
-}
-
 } // namespace wattvisor

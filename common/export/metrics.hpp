@@ -14,7 +14,6 @@
 #include <cstddef>
 #include <optional>
 #include <string_view>
-#include <vector>
 
 namespace wattvisor {
 
@@ -36,11 +35,6 @@ void write_scaph_metrics(const Snapshot& snapshot, const MetricOptions& options,
                          const SelfStats& self, MetricSink& sink, const HostStats& host = {});
 void write_wattvisor_metrics(const Snapshot& snapshot, const MetricOptions& options,
                              MetricSink& sink);
-
-// The same as data, for exporters that send values one by one.
-[[nodiscard]] std::vector<Family> build_families(const Snapshot& snapshot,
-                                                 const MetricOptions& options,
-                                                 const SelfStats& self, const HostStats& host = {});
 
 // Parts of Scaphandre's set.
 void write_scaph_processes(const Snapshot& snapshot, const MetricOptions& options,

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/export/open_metrics_text.hpp"
 
-#include "common/export/exposition_text.hpp"
-
 #include <array>
 
 namespace wattvisor {
@@ -45,45 +43,26 @@ std::string_view unit_of(std::string_view family) {
 
 } // namespace
 
-void OpenMetricsText::family(std::string_view name, std::string_view help, MetricType type) {
-    name_ = name;
-    help_ = help;
-    type_ = type;
-    header_written_ = false;
-}
-
-void OpenMetricsText::write_header() {
+void OpenMetricsText::write_header(std::string_view name, std::string_view help, MetricType type) {
     const auto line = [this](std::string_view keyword, std::string_view family) {
-        out_ += "# ";
-        out_ += keyword;
-        out_ += ' ';
-        out_ += family;
-        out_ += ' ';
+        out() += "# ";
+        out() += keyword;
+        out() += ' ';
+        out() += family;
+        out() += ' ';
     };
-    const FamilyHead head = head_of(name_, type_);
+    const FamilyHead head = head_of(name, type);
     line("HELP", head.name);
-    append_quoted_text(out_, help_);
-    out_ += '\n';
+    append_quoted_text(out(), help);
+    out() += '\n';
     line("TYPE", head.name);
-    out_ += head.type;
-    out_ += '\n';
+    out() += head.type;
+    out() += '\n';
     if (const std::string_view unit = unit_of(head.name); !unit.empty()) {
         line("UNIT", head.name);
-        out_ += unit;
-        out_ += '\n';
+        out() += unit;
+        out() += '\n';
     }
-    header_written_ = true;
-}
-
-void OpenMetricsText::sample(std::span<const Label> labels, const MetricValue& value) {
-    if (!header_written_) {
-        write_header();
-    }
-    append_sample(out_, name_, labels, value);
-}
-
-void OpenMetricsText::finish() {
-    out_ += "# EOF\n";
 }
 
 } // namespace wattvisor

@@ -6,9 +6,8 @@
 // name ends with the unit, as the format demands. Pure; any thread.
 #pragma once
 
-#include "common/export/metric_sink.hpp"
+#include "common/export/exposition_text.hpp"
 
-#include <span>
 #include <string>
 #include <string_view>
 
@@ -17,23 +16,15 @@ namespace wattvisor {
 inline constexpr std::string_view kOpenMetricsContentType =
     "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-class OpenMetricsText final : public MetricSink {
+class OpenMetricsText final : public ExpositionText {
 public:
     // Appends to `out`, which must outlive this object.
-    explicit OpenMetricsText(std::string& out) : out_(out) {}
-    void family(std::string_view name, std::string_view help, MetricType type) override;
-    void sample(std::span<const Label> labels, const MetricValue& value) override;
+    explicit OpenMetricsText(std::string& out) : ExpositionText(out) {}
     // The line that ends a page; nothing may be written after it.
-    void finish();
+    void finish() { out() += "# EOF\n"; }
 
 private:
-    void write_header();
-
-    std::string& out_;
-    std::string_view name_;
-    std::string_view help_;
-    MetricType type_ = MetricType::gauge;
-    bool header_written_ = false;
+    void write_header(std::string_view name, std::string_view help, MetricType type) override;
 };
 
 } // namespace wattvisor

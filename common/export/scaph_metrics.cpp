@@ -150,11 +150,11 @@ void write_self(const MetricOptions& options, const SelfStats& self, MetricSink&
         sink.single(metric("scaph_self_cpu_usage_percent"), MetricValue::real(*self.cpu_percent));
     }
     if (self.memory) {
-        static const auto kPage = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+        static const auto page_bytes = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
         sink.single(metric("scaph_self_memory_bytes"),
-                    MetricValue::integer(self.memory->resident * kPage));
+                    MetricValue::integer(self.memory->resident * page_bytes));
         sink.single(metric("scaph_self_memory_virtual_bytes"),
-                    MetricValue::integer(self.memory->total * kPage));
+                    MetricValue::integer(self.memory->total * page_bytes));
         sink.single(metric("scaph_self_mem_total_program_size"),
                     MetricValue::integer(self.memory->total));
         sink.single(metric("scaph_self_mem_resident_set_size"),

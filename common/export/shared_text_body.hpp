@@ -20,7 +20,7 @@ struct SharedTextBody {
 
     static std::uint64_t size(const value_type& body) { return body ? body->size() : 0; }
 
-    class writer {
+    class writer { // NOLINT(readability-identifier-naming): Beast asks for this name
     public:
         using const_buffers_type = boost::asio::const_buffer;
 

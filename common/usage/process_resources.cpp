@@ -60,13 +60,13 @@ std::optional<ProcessIo> parse_process_io(std::string_view text) {
 }
 
 void ResourceWatch::read(const std::filesystem::path& proc_root, pid_t pid) {
-    static const auto kPage = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+    static const auto page_bytes = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
     const std::filesystem::path folder = proc_root / std::to_string(pid);
     SmallFile buffer{};
     auto now = std::make_shared<ProcessResources>();
     if (const auto memory = parse_statm(read_small(folder / "statm", buffer))) {
-        now->virtual_bytes = memory->total * kPage;
-        now->memory_bytes = memory->resident * kPage;
+        now->virtual_bytes = memory->total * page_bytes;
+        now->memory_bytes = memory->resident * page_bytes;
     }
     if (const auto io = parse_process_io(read_small(folder / "io", buffer))) {
         now->read_bytes = io->read_bytes;

@@ -8,6 +8,7 @@
 // wattvisor_tick_bench host|guest CONSUMERS TICKS SCRAPES FOLDER
 #include "common/accounting/meter.hpp"
 #include "common/energy/powercap.hpp"
+#include "common/export/metrics.hpp"
 #include "common/export/prometheus_text.hpp"
 #include "host-agent/ledger_keeper.hpp"
 #include "host-agent/share_publisher.hpp"
@@ -131,8 +132,13 @@ std::vector<host::Vm> make_vms(const Plan& plan, const ShareSettings& settings) 
 void scrape(const Plan& plan, const SnapshotPtr& snapshot) {
     MetricOptions options;
     options.qemu = plan.is_host;
+    std::size_t last_size = 0;
     for (unsigned i = 0; i < plan.scrapes; ++i) {
-        const std::string page = render_prometheus(*snapshot, options, SelfStats{});
+        std::string page;
+        page.reserve(last_size + last_size / 8); // as the exporter does
+        PrometheusText sink(page);
+        write_metrics(*snapshot, options, SelfStats{}, sink);
+        last_size = page.size();
         if (page.empty()) {
             std::exit(EXIT_FAILURE);
         }

@@ -38,8 +38,9 @@ std::string base64url(std::string_view text) {
 }
 
 std::string path_part(std::string_view name, std::string_view value) {
-    const bool is_plain = !value.empty() && value.find_first_not_of(kPlain) == value.npos &&
-                          value.find_first_not_of('.') != value.npos; // "." and ".." are no names
+    const bool is_plain =
+        !value.empty() && value.find_first_not_of(kPlain) == std::string_view::npos &&
+        value.find_first_not_of('.') != std::string_view::npos; // "." and ".." are no names
     std::string part = "/" + std::string(name);
     if (is_plain) {
         return part + '/' + std::string(value);

@@ -36,9 +36,9 @@ std::string utf8(std::string_view text, std::size_t limit) {
     std::string out;
     out.reserve(text.size());
     while (!text.empty()) {
-        const std::size_t length = utf8_length(text);
-        out += length == 0 ? kReplacementCharacter : text.substr(0, length);
-        text.remove_prefix(std::max<std::size_t>(length, 1));
+        const Utf8Character character = first_character(text);
+        out += character.text;
+        text.remove_prefix(character.bytes);
     }
     return out;
 }

@@ -47,14 +47,12 @@ void append_byte(std::string& out, char c) {
 std::size_t append_encoded(std::string& out, std::string_view text) {
     std::size_t decoded = 0;
     while (!text.empty()) {
-        const std::size_t length = utf8_length(text);
-        const std::string_view character =
-            length == 0 ? kReplacementCharacter : text.substr(0, length);
-        for (const char c : character) {
+        const Utf8Character character = first_character(text);
+        for (const char c : character.text) {
             append_byte(out, c);
         }
-        decoded += character.size();
-        text.remove_prefix(std::max<std::size_t>(length, 1));
+        decoded += character.text.size();
+        text.remove_prefix(character.bytes);
     }
     return decoded;
 }
@@ -92,7 +90,7 @@ bool append_value(std::string& out, const MetricValue& value) {
         return false;
     }
     const std::string text = value.text();
-    if (text.find('.') != text.npos && text.find('e') == text.npos) {
+    if (text.find('.') != std::string::npos && text.find('e') == std::string::npos) {
         out += text;
         return true;
     }
@@ -102,7 +100,7 @@ bool append_value(std::string& out, const MetricValue& value) {
                          .ptr;
     const std::string_view fixed(digits.data(), static_cast<std::size_t>(end - digits.data()));
     out += fixed;
-    if (fixed.find('.') == fixed.npos) {
+    if (fixed.find('.') == std::string_view::npos) {
         out += ".0";
     }
     return true;
@@ -125,9 +123,9 @@ HttpTarget target_of(const Warp10Options& options, std::string token) {
 } // namespace
 
 std::string warp10_token(const std::string& option, const char* environment) {
-    const std::string token(
-        trim(!option.empty() ? std::string_view(option)
-                             : std::string_view(environment == nullptr ? "" : environment)));
+    std::string token(trim(!option.empty()
+                               ? std::string_view(option)
+                               : std::string_view(environment == nullptr ? "" : environment)));
     if (token.empty()) {
         throw StartError("warp10 needs a token that may write. Type --write-token TOKEN, or, so "
                          "that no other user sees it, set SCAPH_WARP10_WRITE_TOKEN",

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/export/metric_sink.hpp"
+#include "families.hpp"
 
 #include <gtest/gtest.h>
 
@@ -10,6 +11,10 @@
 
 namespace wattvisor {
 namespace {
+
+using test::Family;
+using test::FamilyCollector;
+using test::write_family;
 
 TEST(MetricValue, KeepsMicrojoulesExactly) {
     EXPECT_EQ(MetricValue::joules(0).text(), "0.000000");

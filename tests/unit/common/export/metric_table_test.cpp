@@ -4,6 +4,7 @@
 #include "common/export/metric_table.hpp"
 #include "common/export/metrics.hpp"
 #include "common/export/push/push_counts.hpp"
+#include "families.hpp"
 #include "sample_snapshot.hpp"
 
 #include <gtest/gtest.h>
@@ -20,6 +21,11 @@
 
 namespace wattvisor {
 namespace {
+
+using test::build_families;
+using test::Family;
+using test::FamilyCollector;
+using test::MetricSample;
 
 const std::map<std::string, const MetricInfo*>& table() {
     static const auto kByName = [] {

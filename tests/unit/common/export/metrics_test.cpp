@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What holds for all metrics together.
 #include "common/export/metrics.hpp"
+#include "families.hpp"
 #include "sample_snapshot.hpp"
 
 #include <gtest/gtest.h>
@@ -10,6 +11,10 @@
 
 namespace wattvisor {
 namespace {
+
+using test::build_families;
+using test::Family;
+using test::MetricSample;
 
 SelfStats self_stats() {
     return SelfStats{SelfMemory{1000, 200, 100}, 0.25};

@@ -2,6 +2,7 @@
 // Where a process runs, as labels; and series that must not appear twice.
 #include "common/export/metrics.hpp"
 #include "common/export/prometheus_text.hpp"
+#include "families.hpp"
 #include "sample_snapshot.hpp"
 
 #include <gmock/gmock.h>
@@ -12,6 +13,7 @@
 namespace wattvisor {
 namespace {
 
+using test::render_prometheus;
 using testing::HasSubstr;
 using testing::Not;
 

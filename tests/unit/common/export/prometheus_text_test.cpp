@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/cli/safe_text.hpp"
 #include "common/export/prometheus_text.hpp"
+#include "families.hpp"
 #include "sample_snapshot.hpp"
 
 #include <gmock/gmock.h>
@@ -18,6 +19,9 @@
 namespace wattvisor {
 namespace {
 
+using test::build_families;
+using test::Family;
+using test::render_prometheus;
 using namespace std::string_literals;
 using testing::HasSubstr;
 
