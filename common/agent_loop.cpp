@@ -43,10 +43,18 @@ void AgentLoop::stop() {
     io_.stop();
 }
 
+void AgentLoop::read_surroundings(const std::filesystem::path& proc_root,
+                                  const std::filesystem::path& sys_root) {
+    surroundings_.read_host_from(proc_root, sys_root);
+    reads_surroundings_ = true;
+}
+
 void AgentLoop::tick(const TickTime& time) {
     const SnapshotPtr snapshot = meter_.tick(time, energy_, consumers_);
     log_changes(*snapshot);
-    surroundings_.read(time.monotonic);
+    if (reads_surroundings_) {
+        surroundings_.read(time.monotonic);
+    }
     for (Sink* sink : sinks_) {
         hand_over(*sink, snapshot);
     }

@@ -12,6 +12,7 @@
 #include <boost/asio/signal_set.hpp>
 
 #include <chrono>
+#include <filesystem>
 #include <map>
 #include <string>
 #include <vector>
@@ -27,9 +28,11 @@ public:
     // In the order in which they are called. The sink outlives the loop.
     void add_sink(Sink& sink) { sinks_.push_back(&sink); }
 
-    // Read at each tick before the sinks are called.
+    // Empty, unless there is an exporter that tells of them: then they are read at each tick,
+    // before the sinks are called. The roots are those of the machine that is measured.
     [[nodiscard]] const Surroundings& surroundings() const { return surroundings_; }
-    [[nodiscard]] Surroundings& surroundings() { return surroundings_; }
+    void read_surroundings(const std::filesystem::path& proc_root,
+                           const std::filesystem::path& sys_root);
 
     // Returns when a signal came or stop() was called.
     void run();
@@ -49,6 +52,7 @@ private:
     ConsumerSource& consumers_;
     Sampler sampler_;
     Surroundings surroundings_;
+    bool reads_surroundings_ = false;
     std::vector<Sink*> sinks_;
     bool was_up_ = false;
     std::string logged_problem_;

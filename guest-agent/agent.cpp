@@ -58,7 +58,7 @@ int run_agent(const GlobalOptions& global, const std::vector<ExporterPlan>& expo
     AgentLoop loop(io, meter, *energy, processes, interval);
 
     if (needs.metrics) {
-        loop.surroundings().read_host_from(global.proc, global.sys);
+        loop.read_surroundings(global.proc, global.sys);
     }
     std::optional<ContainerNames> names;
     if (needs.containers) {

@@ -192,7 +192,7 @@ int run_agent(const AgentPlan& plan) {
     ConsumerSource& consumers = all ? static_cast<ConsumerSource&>(*all) : vms.usage;
     AgentLoop loop(io, meter, energy, consumers, config.interval);
     if (needs.metrics) {
-        loop.surroundings().read_host_from(config.roots.proc, config.roots.sys);
+        loop.read_surroundings(config.roots.proc, config.roots.sys);
     }
     std::optional<ContainerNames> names;
     if (needs.containers && config.processes) {

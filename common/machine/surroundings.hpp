@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is read once per tick beside the measurement, for all exporters together: what the agent
 // itself costs, and what is known of the machine. So a scrape reads no file. The loop reads it
-// before it calls the sinks; the same thread, so exporters may look at it whenever they like. Of
-// the machine only what an exporter tells of is read: an agent that merely publishes shares reads
-// none.
+// before it calls the sinks, where an exporter tells of it; the same thread, so exporters may look
+// at it whenever they like.
 #pragma once
 
 #include "common/machine/host_stats.hpp"
