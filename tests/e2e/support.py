@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import unittest
 from contextlib import ExitStack
 from pathlib import Path
 
 from tests.lab.leftovers import work_folder
-from tests.lab.process import exit_on_signals
+from tests.lab.process import Process, exit_on_signals
 from tests.lab.testbed import Counters, Testbed
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,6 +21,34 @@ OTHER_VIRTIOFSD = os.environ.get("WATTVISOR_VIRTIOFSD")
 
 # What a guest may take to boot where other things run too.
 BOOT = 120.0
+
+
+class CountersCase(unittest.TestCase):
+    """A class of tests without a VM, on simulated counters of two sockets, in a folder of its own."""
+
+    options: tuple[str, ...] = ("--sockets", "2")  # of wattvisor-simulated-host
+    folder: Path
+    host: Process
+    counters: Path
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.folder = Path(folder.name)
+        cls.counters = cls.folder / "powercap"
+        cls.host = Process([PROGRAMS / "wattvisor-simulated-host", "--root", cls.counters, *cls.options],
+                           cls.folder / "host.log")
+        cls.addClassCleanup(cls.host.stop)
+        cls.host.wait_ready((cls.counters / "intel-rapl:1/energy_uj").exists, 30, "the simulated counters")
+
+    def path(self, name: str) -> Path:
+        """A file of this test alone."""
+        return self.folder / f"{self._testMethodName}-{name}"
+
+    def guest_command(self, *arguments: str | Path) -> list[str]:
+        return [str(PROGRAMS / "wattvisor-guest"), "--cpu-time", "clock", "--powercap", str(self.counters),
+                *map(str, arguments)]
 
 
 class TestbedCase(unittest.TestCase):

@@ -12,7 +12,6 @@ import re
 import select
 import signal
 import subprocess
-import tempfile
 import unicodedata
 import unittest
 from pathlib import Path
@@ -20,7 +19,7 @@ from typing import Any
 
 import jsonschema
 
-from tests.e2e.support import PROGRAMS
+from tests.e2e.support import PROGRAMS, CountersCase
 from tests.lab.process import Process, free_tcp_port, http_get, wait_until
 
 SCHEMA = json.loads((Path(__file__).resolve().parents[2] / "docs/reference/json-exporter.schema.json").read_text())
@@ -33,32 +32,11 @@ def reports_of(text: str) -> list[dict[str, Any]]:
     return list(reports)
 
 
-class Formats(unittest.TestCase):
-    folder: Path
-    host: Process
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        folder = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(folder.cleanup)
-        cls.folder = Path(folder.name)
-        scenario = cls.folder / "host.yaml"
-        scenario.write_text("host: { sockets: 2 }\npower: { dram: { idle_watts: 3 } }\n")
-        cls.counters = cls.folder / "root/sys/class/powercap"
-        cls.host = Process([PROGRAMS / "wattvisor-simulated-host", "--scenario", scenario,
-                            "--root", cls.folder / "root"], cls.folder / "host.log")
-        cls.addClassCleanup(cls.host.stop)
-        cls.host.wait_ready((cls.counters / "intel-rapl:1/energy_uj").exists, 30, "the simulated counters")
-
-    def command(self, *arguments: str | Path) -> list[str]:
-        return [str(PROGRAMS / "wattvisor-guest"), "--cpu-time", "clock", "--powercap", str(self.counters),
-                *map(str, arguments)]
-
-    def path(self, name: str) -> Path:
-        return self.folder / f"{self._testMethodName}-{name}"
+class Formats(CountersCase):
+    options = ("--sockets", "2", "--subzones", "dram=0.15")
 
     def test_json_follows_its_schema_and_has_all_sockets(self) -> None:
-        result = subprocess.run(self.command("json", "-t", "1", "-s", "0", "-n", "200000000", "--resources", "-m", "3"),
+        result = subprocess.run(self.guest_command("json", "-t", "1", "-s", "0", "-n", "200000000", "--resources", "-m", "3"),
                                 capture_output=True, text=True, timeout=60)
         self.assertEqual(0, result.returncode, result.stderr)
         reports = reports_of(result.stdout)
@@ -72,7 +50,7 @@ class Formats(unittest.TestCase):
     def test_a_json_file_is_valid_whatever_kills_the_program(self) -> None:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
             file = self.path(f"{number}.json")
-            agent = Process(self.command("json", "-t", "0", "-s", "0.05", "-f", file), self.path("log"))
+            agent = Process(self.guest_command("json", "-t", "0", "-s", "0.05", "-f", file), self.path("log"))
             agent.wait_ready(lambda path=file: path.exists() and len(reports_of(path.read_text())) > 2, 60,  # type: ignore[misc]
                              "three reports, each time a valid file")
             agent.signal(number)
@@ -82,7 +60,7 @@ class Formats(unittest.TestCase):
 
     def test_a_json_pipe_is_valid_after_ctrl_c(self) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
-            with subprocess.Popen(self.command("json", "-t", "0", "-s", "0.05"), stdout=subprocess.PIPE,
+            with subprocess.Popen(self.guest_command("json", "-t", "0", "-s", "0.05"), stdout=subprocess.PIPE,
                                   stderr=subprocess.DEVNULL, text=True) as agent:
                 self.addCleanup(agent.kill)
                 assert agent.stdout is not None
@@ -95,7 +73,7 @@ class Formats(unittest.TestCase):
     def test_a_reader_that_goes_away_ends_it(self) -> None:
         for exporter in ("json", "stdout"):
             result = subprocess.run(["bash", "-c", 'set -o pipefail; "$@" | head -c 100 >/dev/null', "-",
-                                     *self.command(exporter, "-t", "0", "-s", "0.05")], timeout=60,
+                                     *self.guest_command(exporter, "-t", "0", "-s", "0.05")], timeout=60,
                                     stderr=subprocess.DEVNULL)
             self.assertEqual(0, result.returncode, exporter)
 
@@ -106,7 +84,7 @@ class Formats(unittest.TestCase):
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", small], check=True)
         self.addCleanup(subprocess.run, ["umount", small], check=True)
         file = small / "report.json"
-        agent = Process(self.command("json", "-t", "0", "-s", "0.02", "-m", "200", "-f", file), self.path("log"))
+        agent = Process(self.guest_command("json", "-t", "0", "-s", "0.02", "-m", "200", "-f", file), self.path("log"))
         agent.wait_ready(lambda: "No space left on device" in agent.output(), 60, "the disk to be full")
         self.assertTrue(agent.running(), "there may be room again later")
         self.assertGreater(len(reports_of(file.read_text())), 0)
@@ -117,21 +95,21 @@ class Formats(unittest.TestCase):
     def test_a_device_that_takes_nothing_ends_it(self) -> None:
         for exporter in ("json", "stdout"):
             with Path("/dev/full").open("w") as full:
-                result = subprocess.run(self.command(exporter, "-t", "0", "-s", "0.05"), stdout=full, text=True,
+                result = subprocess.run(self.guest_command(exporter, "-t", "0", "-s", "0.05"), stdout=full, text=True,
                                         stderr=subprocess.PIPE, timeout=60)
             self.assertEqual(1, result.returncode, result.stderr)
             self.assertIn("No space left on device", result.stderr)
 
     def test_files_that_cannot_be_written(self) -> None:
         for file, text in ((self.folder / "no/such.json", "mkdir -p"), (self.folder, "name a file in it")):
-            result = subprocess.run(self.command("json", "-f", file), capture_output=True, text=True, timeout=30)
+            result = subprocess.run(self.guest_command("json", "-f", file), capture_output=True, text=True, timeout=30)
             self.assertEqual((1, ""), (result.returncode, result.stdout))
             self.assertIn(text, result.stderr)
 
     def test_a_bad_regular_expression_is_a_mistake(self) -> None:
         for arguments in (("stdout", "-r", "("), ("json", "--process-regex", "["),
                           ("json", "--containers", "--container-regex", "*")):
-            result = subprocess.run(self.command(*arguments), capture_output=True, text=True, timeout=30)
+            result = subprocess.run(self.guest_command(*arguments), capture_output=True, text=True, timeout=30)
             self.assertEqual((78, ""), (result.returncode, result.stdout))
             self.assertIn("is no regular expression", result.stderr)
 
@@ -142,7 +120,7 @@ class Formats(unittest.TestCase):
             self.addCleanup(program.kill)
             comm = Path(f"/proc/{program.pid}/comm")
             wait_until(lambda comm=comm: comm.read_text().startswith("sleep"), 10, "sleep to run")  # type: ignore[misc]
-        result = subprocess.run(self.command("stdout", "-t", "1", "-s", "1", "-r", "^(中|\x1b|a\t)|owned"),
+        result = subprocess.run(self.guest_command("stdout", "-t", "1", "-s", "1", "-r", "^(中|\x1b|a\t)|owned"),
                                 capture_output=True, text=True, timeout=60)
         self.assertEqual(0, result.returncode, result.stderr)
         self.assertEqual(3, len(re.findall('"sleep"', result.stdout)), result.stdout)
@@ -152,7 +130,7 @@ class Formats(unittest.TestCase):
             self.assertLessEqual(width, 80, line)
 
     def test_raw_metrics(self) -> None:
-        result = subprocess.run(self.command("--no-header", "stdout", "-t", "1", "-s", "1", "--raw-metrics"),
+        result = subprocess.run(self.guest_command("--no-header", "stdout", "-t", "1", "-s", "1", "--raw-metrics"),
                                 capture_output=True, text=True, timeout=60)
         lines = result.stdout.splitlines()
         self.assertRegex(lines[0], r"^## At \d+$")

@@ -4,21 +4,15 @@
 from __future__ import annotations
 
 import re
-import socket
-import subprocess
-import tempfile
-import threading
-import time
 import unittest
-import urllib.error
-import urllib.request
-from pathlib import Path
 
-from tests.e2e.support import PROGRAMS, ROOT
+from tests.e2e.support import PROGRAMS, ROOT, CountersCase
+from tests.lab.process import Process, free_tcp_port, http_get
 
 PATIENCE = 60.0
-# What depends on the machine: parts of a processor, a disk, cpufreq, units, containers, libvirt's VMs.
-DEPENDS = re.compile(r"_domain_|_mmio_|_disk_|cpu_frequency|_unit_|_container_|wattvisor_(vm_|share_up|zone_floor)")
+# What depends on the machine: parts of a processor, a disk, cpufreq, units, containers, libvirt's VMs. What exporters
+# push is told where one does: tests.e2e.test_push.
+DEPENDS = re.compile(r"_domain_|_mmio_|_disk_|cpu_frequency|_unit_|_container_|wattvisor_(vm_|share_up|zone_floor|push_)")
 
 
 def reference() -> dict[str, tuple[str, str]]:
@@ -28,56 +22,25 @@ def reference() -> dict[str, tuple[str, str]]:
     return {name: ({"c": "counter", "g": "gauge"}[kind], agents.strip()) for name, kind, agents in rows}
 
 
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
-
-
-class Pages(unittest.TestCase):
-    def setUp(self) -> None:
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.powercap = Path(folder.name) / "powercap"
-        zone = self.powercap / "intel-rapl:0"
-        zone.mkdir(parents=True)
-        (zone / "name").write_text("package-0\n")
-        (zone / "max_energy_range_uj").write_text("262143328850\n")
-        self.counter = zone / "energy_uj"
-        self.counter.write_text("1000000\n")
-        self.is_over = threading.Event()
-        thread = threading.Thread(target=self.count_on)
-        thread.start()
-        self.addCleanup(thread.join)
-        self.addCleanup(self.is_over.set)
-
-    def count_on(self) -> None:
-        energy = 1_000_000
-        while not self.is_over.wait(0.1):
-            energy += 1_000_000
-            with self.counter.open("r+") as file:
-                file.write(f"{energy}\n")
-
+class Pages(CountersCase):
     def page(self, program: str, *arguments: str, until: str) -> str:
         """The first page that holds the text."""
-        port = free_port()
-        agent = subprocess.Popen([str(PROGRAMS / program), "--powercap", str(self.powercap), *arguments, "prometheus",
-                                  "-a", "127.0.0.1", "-p", str(port), "--qemu"], stderr=subprocess.DEVNULL)
-        try:
-            end = time.monotonic() + PATIENCE
-            text = ""
-            while until not in text and time.monotonic() < end:
-                time.sleep(0.2)
-                try:
-                    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
-                        text = answer.read().decode()
-                except (urllib.error.URLError, ConnectionError):
-                    continue
-            self.assertIn(until, text)
-            return text
-        finally:
-            agent.terminate()
-            agent.wait(30)
+        port = free_tcp_port()
+        agent = Process([PROGRAMS / program, "--powercap", self.counters, *arguments, "prometheus", "-a", "127.0.0.1",
+                         "-p", str(port), "--qemu"], self.path("log"))
+        self.addCleanup(agent.stop)
+        pages: list[str] = []
+
+        def has_it() -> bool:
+            try:
+                pages.append(http_get(f"http://127.0.0.1:{port}/metrics", 10))
+            except OSError:
+                return False
+            return until in pages[-1]
+
+        agent.wait_ready(has_it, PATIENCE, f"a page with {until}")
+        agent.stop()
+        return pages[-1]
 
     def check(self, text: str, agent: str) -> None:
         types = dict(re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE))

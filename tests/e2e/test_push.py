@@ -11,13 +11,13 @@ import http.server
 import json
 import re
 import subprocess
-import tempfile
 import threading
 import unittest
 from pathlib import Path
 from urllib.parse import unquote
 
-from tests.e2e.support import PROGRAMS
+from tests.e2e.support import PROGRAMS, CountersCase
+from tests.lab.certificates import Authority
 from tests.lab.metrics import parse_prometheus, select
 from tests.lab.process import Process, free_tcp_port, http_get, wait_until
 
@@ -66,31 +66,20 @@ class StrictWarp10:
         self._server.server_close()
 
 
-class Push(unittest.TestCase):
+class Push(CountersCase):
     @classmethod
     def setUpClass(cls) -> None:
-        folder = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(folder.cleanup)
-        cls.folder = Path(folder.name)
-        cls.counters = cls.folder / "powercap"
-        host = Process([PROGRAMS / "wattvisor-simulated-host", "--root", cls.counters, "--sockets", "2"],
-                       cls.folder / "host.log")
-        cls.addClassCleanup(host.stop)
-        host.wait_ready((cls.counters / "intel-rapl:1/energy_uj").exists, 30, "the simulated counters")
+        super().setUpClass()
         # Its arguments become a label.
         named = subprocess.Popen(["python3", "-c", "import time; time.sleep(1e6)", HOSTILE, "x" * 100_000, b"\xff\xfe"])
         cls.addClassCleanup(named.wait)
         cls.addClassCleanup(named.kill)
         cls.hostile_pid = named.pid
 
-    def start(self, *arguments: str) -> Process:
-        agent = Process([PROGRAMS / "wattvisor-guest", "--cpu-time", "clock", "--powercap", self.counters, *arguments],
-                        self.path("agent.log"))
+    def start(self, *arguments: str | Path) -> Process:
+        agent = Process(self.guest_command(*arguments), self.path("agent.log"))
         self.addCleanup(agent.stop)
         return agent
-
-    def path(self, name: str) -> Path:
-        return self.folder / f"{self._testMethodName}-{name}"
 
     def log(self) -> str:
         return self.path("agent.log").read_text(errors="replace")
@@ -98,7 +87,8 @@ class Push(unittest.TestCase):
     # Pushgateway
 
     def gateway(self, port: int) -> Process:
-        gateway = Process(["prometheus-pushgateway", f"--web.listen-address=127.0.0.1:{port}"], self.path("gateway.log"))
+        gateway = Process(["prometheus-pushgateway", f"--web.listen-address=127.0.0.1:{port}", "--persistence.file="],
+                          self.path("gateway.log"))
         self.addCleanup(gateway.stop)
         gateway.wait_ready(lambda: self.series(port) is not None, 30, "Pushgateway's first answer")
         return gateway
@@ -129,6 +119,29 @@ class Push(unittest.TestCase):
         self.gateway(port)
         wait_until(lambda: value("wattvisor_push_failures_total") > 0, 60, "the count of failures, sent afterwards")
         self.assertLess(len(self.log().splitlines()) - said, 4, "not a line per attempt")
+
+    def test_a_page_beside_tells_what_is_lost(self) -> None:
+        page, nobody = free_tcp_port(), free_tcp_port()
+        config = self.path("guest.yaml")
+        config.write_text(f"""roots: {{ powercap: "{self.counters}" }}
+cpu_time: clock
+exporters:
+  - {{ type: prometheus, address: 127.0.0.1, port: {page} }}
+  - {{ type: prometheus-push, host: 127.0.0.1, port: {nobody}, step: 1s }}
+  - {{ type: riemann, address: 127.0.0.1, port: {nobody}, step: 1s }}
+  - {{ type: warp10, host: 127.0.0.1, port: {nobody}, step: 1s, write_token: x }}
+""")
+        agent = Process([PROGRAMS / "wattvisor-guest", "run", "--config", config], self.path("agent.log"))
+        self.addCleanup(agent.stop)
+
+        def value(name: str, **labels: str) -> float:
+            return float(sum(select(self.series(page) or {}, name, **labels).values()))
+
+        for exporter in ("prometheus-push", "riemann", "warp10"):
+            wait_until(lambda: value("wattvisor_push_failures_total", exporter=exporter) > 0, 60, f"a failure of {exporter}")
+            self.assertEqual(value("wattvisor_push_sent_total", exporter=exporter), 0)
+        # A Pushgateway has no times, so only the newest values wait.
+        wait_until(lambda: value("wattvisor_push_dropped_total", exporter="prometheus-push") > 0, 60, "lost values")
 
     # Warp10
 
@@ -191,34 +204,26 @@ class Push(unittest.TestCase):
         wait_until(lambda: any(e["service"] == "wattvisor_push_failures_total" and e["metric"] > 0
                                for e in self.events_in(later)), 60, "the count of failures, sent afterwards")
 
-    def certificate(self, name: str, host: str, issuer: str | None) -> tuple[Path, Path]:
-        cert, key = self.path(f"{name}.pem"), self.path(f"{name}.key")
-        command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "2",
-                   "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{host}"]
-        if issuer:
-            command += ["-CA", self.path(f"{issuer}.pem"), "-CAkey", self.path(f"{issuer}.key")]
-        subprocess.run(list(map(str, command)), check=True, capture_output=True)
-        return cert, key
-
     def test_riemann_over_mutual_tls(self) -> None:
-        ca, _ = self.certificate("ca", "ca.invalid", None)
-        stranger, _ = self.certificate("stranger", "ca.invalid", None)
-        cert, key = self.certificate("server", "localhost", "ca")
-        own_cert, own_key = self.certificate("client", "client.invalid", "ca")
+        ours = Authority(self.folder, "authority")
+        stranger = Authority(self.folder, "stranger")
+        cert, key = ours.sign("server", "DNS:localhost")
+        own_cert, own_key = ours.sign("client", "DNS:client.invalid")
         port = free_tcp_port()
-        _, events = self.riemann(port, ca, cert, key)
+        _, events = self.riemann(port, ours.certificate, cert, key)
 
-        def agent(address: str, authority: Path) -> Process:
-            return self.start("riemann", "-a", address, "-p", str(port), "-d", "1", "--mtls", "--ca", str(authority),
-                              "--cert", str(own_cert), "--key", str(own_key))
+        def agent(address: str, authority: Authority) -> Process:
+            self.path("agent.log").unlink(missing_ok=True)  # what the one before said is no answer
+            return self.start("riemann", "-a", address, "-p", str(port), "-d", "1", "--mtls", "--ca",
+                              authority.certificate, "--cert", own_cert, "--key", own_key)
 
-        for address, authority in (("127.0.0.1", ca), ("localhost", stranger)):  # wrong name, unknown authority
+        for address, authority in (("127.0.0.1", ours), ("localhost", stranger)):  # wrong name, unknown authority
             with self.subTest(address=address):
                 refused = agent(address, authority)
                 refused.wait_ready(lambda: "certificate" in self.log(), 30, "the agent's refusal")
                 refused.stop()
                 self.assertEqual(self.events_in(events), [])
-        welcome = agent("localhost", ca)
+        welcome = agent("localhost", ours)
         welcome.wait_ready(lambda: any(e["service"] == "scaph_host_power_microwatts" for e in self.events_in(events)), 30,
                            "an event over TLS")
 
