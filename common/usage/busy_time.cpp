@@ -2,13 +2,22 @@
 #include "common/usage/busy_time.hpp"
 
 #include "common/base/text_file.hpp"
-#include "common/usage/proc_text.hpp"
 
 #include <algorithm>
 #include <unistd.h>
 #include <utility>
+#include <vector>
 
 namespace wattvisor {
+
+namespace {
+
+using std::chrono::nanoseconds;
+
+// Three fields, each cut, and what passes between looking at the clock and at the last CPU.
+constexpr std::int64_t kSlackTicks = 5;
+
+} // namespace
 
 std::chrono::nanoseconds clock_tick() {
     static const long per_second = ::sysconf(_SC_CLK_TCK);
@@ -21,9 +30,38 @@ std::chrono::nanoseconds time_of_ticks(std::uint64_t ticks) {
     return ticks > most ? kMax : clock_tick() * static_cast<std::int64_t>(ticks);
 }
 
-BusyTime::BusyTime(const std::filesystem::path& proc_root, CpuTopologyPtr topology)
-    : path_(proc_root / "stat"), topology_(std::move(topology)),
-      times_(topology_->sockets(), std::chrono::nanoseconds(0)) {}
+void BusyCount::update(const CpuTicks& ticks, std::uint32_t cpus, std::optional<nanoseconds> now) {
+    if (!is_first_ && now && can_be_true(ticks, cpus, *now)) {
+        const nanoseconds passed = (*now - base_read_) * cpus;
+        // May be below 0 by what a field was cut by: the kernel moves time between idle and iowait.
+        const auto away = static_cast<std::int64_t>(ticks.away - base_away_) * clock_tick();
+        time_ = std::max(time_, base_time_ + passed - away);
+    } else {
+        if (!is_first_ && ticks.busy > last_.busy) {
+            time_ += time_of_ticks(ticks.busy - last_.busy);
+        }
+        base_time_ = time_;
+        base_away_ = ticks.away;
+        base_read_ = now.value_or(nanoseconds(0));
+    }
+    is_first_ = false;
+    last_.busy = std::max(last_.busy, ticks.busy);
+    last_.away = ticks.away;
+    last_read_ = now.value_or(nanoseconds(0));
+    cpus_ = cpus;
+}
+
+bool BusyCount::can_be_true(const CpuTicks& ticks, std::uint32_t cpus, nanoseconds now) const {
+    if (cpus != cpus_) {
+        return false;
+    }
+    const auto away = static_cast<std::int64_t>(ticks.away - last_.away);
+    const std::int64_t most = (now - last_read_) * cpus / clock_tick();
+    return away >= -kSlackTicks && away <= most + kSlackTicks;
+}
+
+BusyTime::BusyTime(const std::filesystem::path& proc_root, CpuTopologyPtr topology, Clock clock)
+    : path_(proc_root / "stat"), topology_(std::move(topology)), clock_(std::move(clock)) {}
 
 Result<SocketTimes> BusyTime::read() {
     if (!fd_) {
@@ -33,38 +71,44 @@ Result<SocketTimes> BusyTime::read() {
         }
         fd_ = std::move(*opened);
     }
+    // Before the file: its first line is the first that the kernel adds up.
+    const auto now = clock_ ? std::optional(clock_()) : std::nullopt;
     const auto text = reread(fd_.get(), buffer_, path_.string());
     if (!text) {
         fd_.reset();
         return text.error();
     }
-    const auto ticks = parse_busy_ticks(*text);
+    const auto ticks = parse_all_cpus(*text);
     if (!ticks) {
         return Error{Severity::transient, "has no line of all CPUs", path_.string(), {}};
     }
-    add_up(*ticks, *text);
-    return times_;
+    if (topology_->sockets() > 1) {
+        return of_sockets(*text, now);
+    }
+    all_.update(*ticks, count_single_cpus(*text), now);
+    return SocketTimes{all_.time()};
 }
 
-void BusyTime::add_up(std::uint64_t all_ticks, std::string_view stat) {
-    if (times_.size() == 1) {
-        first_ticks_ = std::min(first_ticks_.value_or(all_ticks), all_ticks);
-        times_[0] = std::max(times_[0], time_of_ticks(all_ticks - *first_ticks_));
-        return;
-    }
-    std::vector<std::uint64_t> per_cpu = parse_busy_ticks_per_cpu(stat);
-    // The last CPUs may have gone offline: what was seen of them is kept, as of all others.
-    per_cpu.resize(std::max(per_cpu.size(), last_per_cpu_.size()));
-    for (std::size_t cpu = 0; cpu < last_per_cpu_.size(); ++cpu) {
-        const std::size_t socket =
-            cpu < topology_->socket_of_cpu.size() ? topology_->socket_of_cpu[cpu] : times_.size();
-        // A CPU that went offline has no line, and one that comes back goes on where it was.
-        if (socket < times_.size() && per_cpu[cpu] > last_per_cpu_[cpu]) {
-            times_[socket] += time_of_ticks(per_cpu[cpu] - last_per_cpu_[cpu]);
+SocketTimes BusyTime::of_sockets(std::string_view stat, std::optional<nanoseconds> now) {
+    const std::vector<CpuLine> lines = parse_single_cpus(stat);
+    for (auto& [cpu, count] : per_cpu_) {
+        // One that went offline goes on where it was when it comes back.
+        if (!std::ranges::binary_search(lines, cpu, {}, &CpuLine::cpu)) {
+            count.interrupt();
         }
-        per_cpu[cpu] = std::max(per_cpu[cpu], last_per_cpu_[cpu]);
     }
-    last_per_cpu_ = std::move(per_cpu);
+    for (const CpuLine& line : lines) {
+        per_cpu_[line.cpu].update(line.ticks, 1, now);
+    }
+    SocketTimes times(topology_->sockets(), nanoseconds(0));
+    for (const auto& [cpu, count] : per_cpu_) {
+        const std::size_t socket =
+            cpu < topology_->socket_of_cpu.size() ? topology_->socket_of_cpu[cpu] : times.size();
+        if (socket < times.size()) {
+            times[socket] += count.time();
+        }
+    }
+    return times;
 }
 
 std::chrono::nanoseconds BusyTime::error() const {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/usage/clock_time_source.hpp"
 
+#include "common/usage/process_clock.hpp"
+
 #include <algorithm>
 #include <ctime>
 #include <utility>
@@ -14,7 +16,8 @@ using std::chrono::nanoseconds;
 // Descriptors that one process' threads may hold on a host of several sockets.
 constexpr std::size_t kThreadDescriptors = 128;
 
-// The clock of the ages in exit records.
+// The clock of the ages in exit records, and of idle time (ktime_get in
+// kernel/time/tick-sched.c).
 nanoseconds monotonic_now() {
     timespec time{};
     ::clock_gettime(CLOCK_MONOTONIC, &time);
@@ -26,7 +29,9 @@ nanoseconds monotonic_now() {
 ClockTimeSource::ClockTimeSource(std::filesystem::path proc_root, CpuTopologyPtr topology,
                                  std::optional<ExitAccounting> exits)
     : proc_root_(std::move(proc_root)), topology_(std::move(topology)),
-      busy_(proc_root_, topology_), exits_(std::move(exits)) {}
+      busy_(proc_root_, topology_,
+            is_live_proc(proc_root_) ? BusyTime::Clock(monotonic_now) : BusyTime::Clock()),
+      exits_(std::move(exits)) {}
 
 void ClockTimeSource::begin() {
     ended_.clear();

@@ -24,17 +24,27 @@ std::string_view next_field(std::string_view& text) {
 }
 
 // user nice system idle iowait irq softirq steal guest guest_nice
-std::optional<std::uint64_t> parse_busy_fields(std::string_view line) {
-    constexpr std::array<bool, 7> kIsBusy{true, true, true, false, false, true, true};
-    std::uint64_t busy = 0;
-    for (const bool is_busy : kIsBusy) {
-        const auto ticks = parse_number(next_field(line));
-        if (!ticks) {
-            return std::nullopt;
+std::optional<CpuTicks> parse_cpu_fields(std::string_view line) {
+    constexpr std::array<bool, 8> kIsBusy{true, true, true, false, false, true, true, false};
+    CpuTicks ticks;
+    for (std::size_t field = 0; field < kIsBusy.size(); ++field) {
+        const auto number = parse_number(next_field(line));
+        if (!number) {
+            return field == 7 ? std::optional(ticks) : std::nullopt; // no steal before Linux 2.6.11
         }
-        busy += is_busy ? *ticks : 0;
+        (kIsBusy[field] ? ticks.busy : ticks.away) += *number;
     }
-    return busy;
+    return ticks;
+}
+
+// Calls `take` with what follows "cpu" in the line of each single CPU.
+template <typename Take>
+void for_each_cpu_line(std::string_view stat, Take take) {
+    constexpr std::string_view kCpu = "cpu";
+    take_until(stat, '\n'); // the line of all CPUs
+    while (stat.starts_with(kCpu)) {
+        take(take_until(stat, '\n').substr(kCpu.size()));
+    }
 }
 
 } // namespace
@@ -83,31 +93,31 @@ std::optional<PidStat> parse_pid_stat(std::string_view text) {
     return stat;
 }
 
-std::optional<std::uint64_t> parse_busy_ticks(std::string_view stat) {
+std::optional<CpuTicks> parse_all_cpus(std::string_view stat) {
     constexpr std::string_view kAllCpus = "cpu ";
     if (!stat.starts_with(kAllCpus)) {
         return std::nullopt;
     }
-    const std::string_view line = stat.substr(0, stat.find('\n'));
-    return parse_busy_fields(line.substr(kAllCpus.size()));
+    return parse_cpu_fields(take_until(stat, '\n').substr(kAllCpus.size()));
 }
 
-std::vector<std::uint64_t> parse_busy_ticks_per_cpu(std::string_view stat) {
-    constexpr std::string_view kCpu = "cpu";
+std::vector<CpuLine> parse_single_cpus(std::string_view stat) {
     constexpr std::uint64_t kMostCpus = 1U << 16U;
-    std::vector<std::uint64_t> ticks;
-    stat.remove_prefix(std::min(stat.find('\n'), stat.size() - 1) + 1); // the line of all CPUs
-    while (stat.starts_with(kCpu)) {
-        std::string_view line = stat.substr(kCpu.size(), stat.find('\n') - kCpu.size());
+    std::vector<CpuLine> cpus;
+    for_each_cpu_line(stat, [&cpus](std::string_view line) {
         const auto cpu = parse_number(next_field(line));
-        const auto busy = parse_busy_fields(line);
-        if (cpu && busy && *cpu < kMostCpus) {
-            ticks.resize(std::max<std::size_t>(ticks.size(), *cpu + 1));
-            ticks[*cpu] = *busy;
+        const auto ticks = parse_cpu_fields(line);
+        if (cpu && ticks && *cpu < kMostCpus) {
+            cpus.push_back({static_cast<std::uint32_t>(*cpu), *ticks});
         }
-        stat.remove_prefix(std::min(stat.find('\n'), stat.size() - 1) + 1);
-    }
-    return ticks;
+    });
+    return cpus;
+}
+
+std::uint32_t count_single_cpus(std::string_view stat) {
+    std::uint32_t count = 0;
+    for_each_cpu_line(stat, [&count](std::string_view) { ++count; });
+    return count;
 }
 
 std::string join_arguments(std::string_view cmdline) {

@@ -27,12 +27,28 @@ struct PidStat {
 
 [[nodiscard]] std::optional<PidStat> parse_pid_stat(std::string_view text);
 
-// Busy clock ticks of all CPUs, from /proc/stat: user + nice + system + irq + softirq. The kernel
-// has guest time inside user and nice; adding its column again is the classic error.
-[[nodiscard]] std::optional<std::uint64_t> parse_busy_ticks(std::string_view stat);
+// Clock ticks of a line of /proc/stat.
+struct CpuTicks {
+    // user + nice + system + irq + softirq. The kernel has guest time inside user and nice; adding
+    // its column again is the classic error.
+    std::uint64_t busy = 0;
+    // idle + iowait + steal: in all others the CPU worked for somebody of this machine.
+    std::uint64_t away = 0;
+};
 
-// The same per CPU, by its number; a CPU that is offline has no line and 0.
-[[nodiscard]] std::vector<std::uint64_t> parse_busy_ticks_per_cpu(std::string_view stat);
+// Of all CPUs together.
+[[nodiscard]] std::optional<CpuTicks> parse_all_cpus(std::string_view stat);
+
+struct CpuLine {
+    std::uint32_t cpu = 0;
+    CpuTicks ticks;
+};
+
+// Of each; a CPU that is offline has no line.
+[[nodiscard]] std::vector<CpuLine> parse_single_cpus(std::string_view stat);
+
+// How many of these there are.
+[[nodiscard]] std::uint32_t count_single_cpus(std::string_view stat);
 
 // /proc/PID/cmdline: the arguments joined without separator, the way Scaphandre's label has them.
 [[nodiscard]] std::string join_arguments(std::string_view cmdline);

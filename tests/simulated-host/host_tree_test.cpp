@@ -101,7 +101,7 @@ TEST_F(HostTreeTest, HasGuestTimeInsideUserTime) {
     // 2 vCPUs of half a CPU and helpers: 0.95 + 0.095 user, 0.05 + 0.005 + 0.1 system.
     EXPECT_THAT(stat, ::testing::StartsWith("cpu  104 0 15 "));
     EXPECT_THAT(stat.substr(0, stat.find('\n')), ::testing::EndsWith(" 0 0 0 0 95 0"));
-    EXPECT_EQ(*parse_busy_ticks(stat), 119U);
+    EXPECT_EQ(parse_all_cpus(stat)->busy, 119U);
 }
 
 TEST_F(HostTreeTest, ShowsTheMachine) {

@@ -108,7 +108,7 @@ void expect_machine_is_true(const fs::path& proc, const SimulatedHost& host) {
         all.system += cpu.system;
         all.irq += cpu.irq;
     }
-    ASSERT_EQ(*parse_busy_ticks(*text),
+    ASSERT_EQ(parse_all_cpus(*text)->busy,
               all.user / kNanosPerTick + all.system / kNanosPerTick + all.irq / kNanosPerTick);
 }
 

@@ -121,6 +121,95 @@ TEST_F(BusyTimeOfTwoSockets, LeavesOutACpuOfNoSocket) {
     EXPECT_EQ(read({{0, 1000}, {1, 2000}, {2, 3000}, {3, 4000}, {4, 90}}), (SocketTimes{0s, 0s}));
 }
 
+// By the clock: what was not idle.
+class BusyTimeByTheClock : public testing::Test {
+protected:
+    // Of a machine with so many CPUs, at a time since the first reading.
+    [[nodiscard]] nanoseconds read(nanoseconds time, std::uint64_t busy_ticks,
+                                   std::uint64_t idle_ticks, int cpus = 2) {
+        std::string text = "cpu  " + std::to_string(busy_ticks) + " 0 0 " +
+                           std::to_string(idle_ticks) + " 0 0 0 0 0 0\n";
+        for (int cpu = 0; cpu < cpus; ++cpu) {
+            text += "cpu" + std::to_string(cpu) + " 1 1 1 1 1 1 1 1 1 1\n";
+        }
+        tree.file("stat", text);
+        now = 1h + time;
+        return total_of(*busy.read());
+    }
+
+    FakeTree tree;
+    nanoseconds now{0};
+    BusyTime busy{tree.root(), kOneSocket, [this] { return now; }};
+    nanoseconds tick = clock_tick();
+};
+
+// A load that runs between two timer ticks is seen by none of them.
+TEST_F(BusyTimeByTheClock, CountsWhatNoTimerTickSaw) {
+    EXPECT_EQ(read(0s, 500, 1000), 0s);
+    EXPECT_EQ(read(1s, 500, 1150), 500ms);
+    EXPECT_EQ(read(2s, 500, 1150), 2500ms) << "both CPUs, all of the time";
+    EXPECT_EQ(read(3s, 900, 1350), 2500ms) << "idle, whatever the timer says";
+}
+
+TEST_F(BusyTimeByTheClock, DoesNotAddUpWhatTheFieldsAreCutBy) {
+    (void)read(0s, 0, 0);
+    nanoseconds time{0};
+    for (int i = 1; i <= 1000; ++i) {
+        // Idle for 19 ms of each CPU's 10 ms twice: 1.9 ticks, of which 1 or 2 are seen.
+        time = read(i * 10ms, 0, static_cast<std::uint64_t>(i) * 19 / 10);
+    }
+    EXPECT_EQ(time, 1s);
+}
+
+TEST_F(BusyTimeByTheClock, StealIsNotBusy) {
+    (void)read(0s, 0, 0);
+    tree.file("stat", "cpu  0 0 0 50 20 0 0 30 0 0\ncpu0 1\ncpu1 1\n");
+    now += 1s;
+    EXPECT_EQ(total_of(*busy.read()), 1s);
+}
+
+// The count of a CPU that went offline is another one in the kernel: its time may jump.
+TEST_F(BusyTimeByTheClock, TakesTicksWhenCpusComeOrGo) {
+    (void)read(0s, 500, 1000);
+    EXPECT_EQ(read(1s, 520, 990, 1), 20 * tick);
+    EXPECT_EQ(read(2s, 520, 1040, 1), 20 * tick + 500ms) << "by the clock again";
+    EXPECT_EQ(read(3s, 525, 900'000, 2), 25 * tick + 500ms);
+}
+
+TEST_F(BusyTimeByTheClock, TakesTicksWhereIdleTimeCannotBeTrue) {
+    (void)read(0s, 500, 1000);
+    EXPECT_EQ(read(1s, 510, 1300), 10 * tick) << "3 s of idle time of two CPUs in 1 s";
+    EXPECT_EQ(read(2s, 520, 900), 20 * tick) << "idle time went back";
+    EXPECT_EQ(read(3s, 520, 1000), 20 * tick + 1s);
+}
+
+// idle and iowait may each go back a little, says Documentation/filesystems/proc.rst.
+TEST_F(BusyTimeByTheClock, NeverGoesBack) {
+    (void)read(0s, 500, 1000);
+    EXPECT_EQ(read(1s, 500, 1100), 1s);
+    EXPECT_EQ(read(1010ms, 500, 1103), 1s);
+    EXPECT_EQ(read(1020ms, 500, 1102), 1020ms);
+}
+
+TEST(BusyTimeOfTwoSocketsByTheClock, IsOfEachCpusOwnLine) {
+    const FakeTree tree;
+    nanoseconds now = 1h;
+    BusyTime busy(tree.root(),
+                  std::make_shared<const CpuTopology>(CpuTopology{{0, 1}, {1, 1}, {0, 1}}),
+                  [&now] { return now; });
+    tree.file("stat", "cpu  0 0 0 0 0 0 0\ncpu0 5 0 0 100 0 0 0 0\ncpu1 5 0 0 200 0 0 0 0\n");
+    EXPECT_EQ(*busy.read(), (SocketTimes{0s, 0s}));
+    now += 1s;
+    tree.file("stat", "cpu  0 0 0 0 0 0 0\ncpu0 5 0 0 125 0 0 0 0\ncpu1 5 0 0 200 0 0 0 0\n");
+    EXPECT_EQ(*busy.read(), (SocketTimes{750ms, 1s}));
+    now += 1s;
+    tree.file("stat", "cpu  0 0 0 0 0 0 0\ncpu0 5 0 0 125 0 0 0 0\n");
+    EXPECT_EQ(*busy.read(), (SocketTimes{1750ms, 1s})) << "the other one is offline";
+    now += 1s;
+    tree.file("stat", "cpu  0 0 0 0 0 0 0\ncpu0 5 0 0 125 0 0 0 0\ncpu1 7 0 0 201 0 0 0 0\n");
+    EXPECT_EQ(*busy.read(), (SocketTimes{2750ms, 1s + 2 * clock_tick()})) << "and comes back";
+}
+
 TEST(BusyTime, OfThisMachineGoesOnWhileSomethingRuns) {
     BusyTime busy("/proc", kOneSocket);
     ASSERT_TRUE(busy.read());

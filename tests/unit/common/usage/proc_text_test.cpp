@@ -78,28 +78,45 @@ TEST(ParsePidStat, RefusesWhatIsNoStatLine) {
     }
 }
 
-TEST(ParseBusyTicks, AddsUserNiceSystemAndInterrupts) {
-    EXPECT_EQ(parse_busy_ticks("cpu  1 20 300 4000 50000 600000 7000000 80000000 0 0\n"),
-              1U + 20U + 300U + 600'000U + 7'000'000U);
+TEST(ParseAllCpus, KeepsBusyTimeFromTheRest) {
+    const auto ticks = parse_all_cpus("cpu  1 20 300 4000 50000 600000 7000000 80000000 0 0\n");
+    ASSERT_TRUE(ticks);
+    EXPECT_EQ(ticks->busy, 1U + 20U + 300U + 600'000U + 7'000'000U);
+    EXPECT_EQ(ticks->away, 4000U + 50'000U + 80'000'000U);
 }
 
 // user and nice contain guest and guest_nice.
-TEST(ParseBusyTicks, DoesNotAddGuestTimeAgain) {
-    EXPECT_EQ(parse_busy_ticks("cpu  1000 0 0 0 0 0 0 0 900 0\ncpu0 5 5 5 5 5 5 5 5 5 5\n"), 1000U);
+TEST(ParseAllCpus, DoesNotAddGuestTimeAgain) {
+    EXPECT_EQ(parse_all_cpus("cpu  1000 0 0 0 0 0 0 0 900 9\ncpu0 5 5 5 5 5 5 5 5 5 5\n")->busy,
+              1000U);
 }
 
-TEST(ParseBusyTicks, ReadsTheLineOfAllCpusOnly) {
-    EXPECT_EQ(parse_busy_ticks("cpu0 1 2 3 4 5 6 7 8 9 10\n"), std::nullopt);
-    EXPECT_EQ(parse_busy_ticks("intr 1 2 3\ncpu  1 2 3 4 5 6 7\n"), std::nullopt);
-    EXPECT_EQ(parse_busy_ticks(""), std::nullopt);
+TEST(ParseAllCpus, ReadsTheLineOfAllCpusOnly) {
+    EXPECT_FALSE(parse_all_cpus("cpu0 1 2 3 4 5 6 7 8 9 10\n"));
+    EXPECT_FALSE(parse_all_cpus("intr 1 2 3\ncpu  1 2 3 4 5 6 7\n"));
+    EXPECT_FALSE(parse_all_cpus(""));
 }
 
-TEST(ParseBusyTicks, NeedsTheColumnsUpToSoftirq) {
-    EXPECT_EQ(parse_busy_ticks("cpu  1 2 3 4 5 6 7"), 1U + 2U + 3U + 6U + 7U);
-    EXPECT_EQ(parse_busy_ticks("cpu  1 2 3 4 5 6\ncpu0 1 1 1 1 1 1 1"), std::nullopt);
-    EXPECT_EQ(parse_busy_ticks("cpu  1 2 3 4 x 6 7"), std::nullopt);
-    EXPECT_EQ(parse_busy_ticks("cpu  -1 2 3 4 5 6 7"), std::nullopt);
-    EXPECT_EQ(parse_busy_ticks("cpu "), std::nullopt);
+TEST(ParseAllCpus, NeedsTheColumnsUpToSoftirq) {
+    EXPECT_EQ(parse_all_cpus("cpu  1 2 3 4 5 6 7")->busy, 1U + 2U + 3U + 6U + 7U);
+    EXPECT_EQ(parse_all_cpus("cpu  1 2 3 4 5 6 7")->away, 4U + 5U);
+    EXPECT_FALSE(parse_all_cpus("cpu  1 2 3 4 5 6\ncpu0 1 1 1 1 1 1 1"));
+    EXPECT_FALSE(parse_all_cpus("cpu  1 2 3 4 x 6 7"));
+    EXPECT_FALSE(parse_all_cpus("cpu  -1 2 3 4 5 6 7"));
+    EXPECT_FALSE(parse_all_cpus("cpu "));
+}
+
+TEST(ParseSingleCpus, LeavesOutWhatIsOfflineOrNotUnderstood) {
+    const std::string stat = "cpu  9 9 9 9 9 9 9 9\ncpu0 1 0 0 5 0 0 0 1\ncpu3 2 0 0 7 0 0 0 0\n"
+                             "cpux 1 1 1 1 1 1 1 1\ncpu4 1 1\nintr 5\ncpu7 1 1 1 1 1 1 1 1\n";
+    const std::vector<CpuLine> cpus = parse_single_cpus(stat);
+    ASSERT_EQ(cpus.size(), 2U);
+    EXPECT_EQ(cpus[0].cpu, 0U);
+    EXPECT_EQ(cpus[0].ticks.away, 6U);
+    EXPECT_EQ(cpus[1].cpu, 3U);
+    EXPECT_EQ(cpus[1].ticks.busy, 2U);
+    EXPECT_EQ(count_single_cpus("cpu  1\ncpu0 1\ncpu3 1\nintr 1\n"), 2U);
+    EXPECT_EQ(count_single_cpus(""), 0U);
 }
 
 TEST(JoinArguments, LeavesNoSeparatorAsScaphandresLabelHasIt) {
