@@ -20,6 +20,9 @@ std::uint64_t boottime_now() {
            static_cast<std::uint64_t>(time.tv_nsec);
 }
 
+// Three fields that are cut to 10 ms.
+constexpr nanoseconds kNotIdleError = std::chrono::milliseconds(30);
+
 // Collected by its parent. The program is told that later, after a grace period of RCU: some ten
 // milliseconds, in which a tick may be.
 bool is_gone(pid_t pid) {
@@ -28,9 +31,16 @@ bool is_gone(pid_t pid) {
 
 } // namespace
 
-BpfTimeSource::BpfTimeSource(std::unique_ptr<BpfCpuTime> program, CpuTopologyPtr topology)
-    : program_(std::move(program)), topology_(std::move(topology)), older_tick_ns_(boottime_now()),
-      last_tick_ns_(older_tick_ns_), this_tick_ns_(older_tick_ns_) {}
+BpfTimeSource::BpfTimeSource(std::unique_ptr<BpfCpuTime> program,
+                             const std::filesystem::path& proc_root, CpuTopologyPtr topology)
+    : program_(std::move(program)), topology_(std::move(topology)),
+      not_idle_(proc_root,
+                std::make_shared<const CpuTopology>(single_socket(topology_->total_cpus())),
+                monotonic_now),
+      hidden_(topology_->sockets()), older_tick_ns_(boottime_now()), last_tick_ns_(older_tick_ns_),
+      this_tick_ns_(older_tick_ns_) {
+    static_cast<void>(not_idle_.read()); // both count from here
+}
 
 void BpfTimeSource::begin() {
     claimed_.clear();
@@ -83,7 +93,14 @@ std::vector<ShortLife> BpfTimeSource::take_short_lives() {
 }
 
 std::optional<SocketTimes> BpfTimeSource::busy_time() {
-    return is_read_ ? std::optional(program_->busy()) : std::nullopt;
+    if (!is_read_) {
+        return std::nullopt;
+    }
+    // Where it cannot be read the last is as true as it was.
+    const auto not_idle = not_idle_.read();
+    hidden_.update(program_->busy(), not_idle ? total_of(*not_idle) : nanoseconds(0),
+                   kNotIdleError);
+    return hidden_.all();
 }
 
 std::chrono::nanoseconds BpfTimeSource::busy_error() const {

@@ -4,8 +4,11 @@
 #pragma once
 
 #include "common/usage/bpf_cpu_time.hpp"
+#include "common/usage/busy_time.hpp"
 #include "common/usage/cpu_time_source.hpp"
+#include "common/usage/hidden_time.hpp"
 
+#include <filesystem>
 #include <memory>
 #include <set>
 #include <utility>
@@ -14,14 +17,17 @@ namespace wattvisor {
 
 class BpfTimeSource final : public CpuTimeSource {
 public:
-    BpfTimeSource(std::unique_ptr<BpfCpuTime> program, CpuTopologyPtr topology);
+    // `proc_root` is that of this machine.
+    BpfTimeSource(std::unique_ptr<BpfCpuTime> program, const std::filesystem::path& proc_root,
+                  CpuTopologyPtr topology);
 
     [[nodiscard]] std::string_view name() const override { return "bpf"; }
     [[nodiscard]] const CpuTopologyPtr& topology() const override { return topology_; }
     void begin() override;
     [[nodiscard]] Result<ProcessReading> read(WatchedProcess& process) override;
     [[nodiscard]] std::vector<ShortLife> take_short_lives() override;
-    // Of the same reading as the processes, so never short.
+    // Of the same reading as the processes, so never short of them, with what was hidden from the
+    // program as far as idle time tells.
     [[nodiscard]] std::optional<SocketTimes> busy_time() override;
     [[nodiscard]] std::chrono::nanoseconds busy_error() const override;
     [[nodiscard]] bool sees_ends() const override { return true; }
@@ -30,6 +36,8 @@ public:
 private:
     std::unique_ptr<BpfCpuTime> program_;
     CpuTopologyPtr topology_;
+    BusyTime not_idle_; // of all sockets together
+    HiddenTime hidden_;
     bool is_read_ = false; // in this tick
     // When the last ticks began, since boot. What was born before the oldest of them is no short
     // life.

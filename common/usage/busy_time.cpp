@@ -4,6 +4,7 @@
 #include "common/base/text_file.hpp"
 
 #include <algorithm>
+#include <ctime>
 #include <unistd.h>
 #include <utility>
 #include <vector>
@@ -18,6 +19,12 @@ using std::chrono::nanoseconds;
 constexpr std::int64_t kSlackTicks = 5;
 
 } // namespace
+
+std::chrono::nanoseconds monotonic_now() {
+    timespec time{};
+    ::clock_gettime(CLOCK_MONOTONIC, &time);
+    return std::chrono::seconds(time.tv_sec) + nanoseconds(time.tv_nsec);
+}
 
 std::chrono::nanoseconds clock_tick() {
     static const long per_second = ::sysconf(_SC_CLK_TCK);

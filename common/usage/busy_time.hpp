@@ -84,6 +84,9 @@ private:
     std::unordered_map<std::uint32_t, BusyCount> per_cpu_; // on several sockets
 };
 
+// The clock that the kernel counts idle time by (ktime_get in kernel/time/tick-sched.c).
+[[nodiscard]] std::chrono::nanoseconds monotonic_now();
+
 // The length of a clock tick of /proc (sysconf _SC_CLK_TCK).
 [[nodiscard]] std::chrono::nanoseconds clock_tick();
 

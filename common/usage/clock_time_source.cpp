@@ -4,7 +4,6 @@
 #include "common/usage/process_clock.hpp"
 
 #include <algorithm>
-#include <ctime>
 #include <utility>
 
 namespace wattvisor {
@@ -15,14 +14,6 @@ using std::chrono::nanoseconds;
 
 // Descriptors that one process' threads may hold on a host of several sockets.
 constexpr std::size_t kThreadDescriptors = 128;
-
-// The clock of the ages in exit records, and of idle time (ktime_get in
-// kernel/time/tick-sched.c).
-nanoseconds monotonic_now() {
-    timespec time{};
-    ::clock_gettime(CLOCK_MONOTONIC, &time);
-    return std::chrono::seconds(time.tv_sec) + nanoseconds(time.tv_nsec);
-}
 
 } // namespace
 
@@ -35,7 +26,7 @@ ClockTimeSource::ClockTimeSource(std::filesystem::path proc_root, CpuTopologyPtr
 
 void ClockTimeSource::begin() {
     ended_.clear();
-    const nanoseconds now = monotonic_now();
+    const nanoseconds now = monotonic_now(); // the clock of the ages in exit records
     tick_length_ = now - began_;
     began_ = now;
     if (!exits_) {

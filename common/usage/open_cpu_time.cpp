@@ -45,7 +45,7 @@ std::unique_ptr<CpuTimeSource> open_cpu_time(CpuTimeChoice choice,
     auto program = BpfCpuTime::open(*topology);
     if (program) {
         spdlog::info("CPU times come from the BPF program: exact per socket and process");
-        return std::make_unique<BpfTimeSource>(std::move(*program), topology);
+        return std::make_unique<BpfTimeSource>(std::move(*program), proc_root, topology);
     }
     if (choice == CpuTimeChoice::bpf) {
         throw StartError(program.error().message());

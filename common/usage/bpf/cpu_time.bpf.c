@@ -106,29 +106,37 @@ static __always_inline void make_entry(struct CpuSlot* slot, struct task_struct*
 
 // What the scheduler itself has charged the thread for since it got the CPU. It ends where the
 // switch began; what lies between there and here, looking for work on other CPUs above all, would
-// be tens of microseconds for a thread that sleeps often. Where the two cannot be of the same
-// slice, as for what ran when the program was loaded, it is the time that passed.
+// be tens of microseconds for a thread that sleeps often. Where that cannot be it is the time that
+// passed.
 static __always_inline __u64 slice_of(struct CpuSlot* slot, struct task_struct* task, __u64 now) {
     __u64 passed = now > slot->since_ns ? now - slot->since_ns : 0;
     __u64 charged = task->se.sum_exec_runtime - slot->thread_ns;
 
+    // exec() by another thread than the first gives it the first one's pid.
     if (slot->thread != (__u32)task->pid || charged > passed + most_early_ns)
         return passed;
     return charged;
 }
 
-// A slice ends as the process that it began as. If another one is switched away from now, the
-// kernel did not show a switch: then nobody can tell whose the time was, and it is nobody's.
+// A slice ends as the process that it began as. If another thread is switched away from now, the
+// kernel did not show a switch, and the CPU may have been idle since: then the time is not counted.
+// User space finds out from the machine's idle time how much that was (hidden_time.hpp).
 static __always_inline void leave(struct CpuSlot* slot, struct task_struct* task, __u64 now) {
     struct ProcessKey key = slot->key;
     struct ProcessEntry* entry;
     __u64 ns;
 
-    if (slot->state != slot_process && slot->state != slot_unclaimed)
+    if (slot->state == slot_unknown || slot->state == slot_idle)
         return;
+    if ((__u32)task->tgid != key.tgid) {
+        slot->shy_tgid = key.tgid;
+        return;
+    }
+    if (slot->state == slot_unsure)
+        slot->shy_tgid = 0; // this time it was shown
     ns = slice_of(slot, task, now);
     slot->busy_ns += ns;
-    if (slot->state == slot_unclaimed || (__u32)task->tgid != key.tgid) {
+    if (slot->state == slot_unclaimed) {
         slot->unclaimed_ns += ns;
         return;
     }
@@ -147,17 +155,17 @@ static __always_inline void enter(struct CpuSlot* slot, struct task_struct* task
         slot->state = slot_idle;
         return;
     }
+    slot->thread = task->pid;
+    slot->thread_ns = task->se.sum_exec_runtime;
+    slot->key.tgid = task->tgid;
     leader = leader_of(task);
     if (!leader) {
         slot->state = slot_unclaimed;
         return;
     }
-    slot->thread = task->pid;
-    slot->thread_ns = task->se.sum_exec_runtime;
     slot->key.start_ns = leader->start_boottime;
-    slot->key.tgid = task->tgid;
     slot->key.socket = slot->socket;
-    slot->state = slot_process;
+    slot->state = slot->key.tgid == slot->shy_tgid ? slot_unsure : slot_process;
 }
 
 SEC("tp_btf/sched_switch")

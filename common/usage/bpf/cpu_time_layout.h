@@ -38,6 +38,7 @@ enum SlotState {
     slot_idle = 1,
     slot_process = 2,
     slot_unclaimed = 3, // something runs that belongs to no process any more
+    slot_unsure = 4,    // as slot_process, but whether it still runs cannot be told
 };
 
 // One per CPU, written by that CPU only, with interrupts off; two cache lines, so that neighbours
@@ -52,8 +53,9 @@ struct CpuSlot {
     __u64 unclaimed_ns; // the part of it that no entry has
     __u64 lost;         // how often there was no room for an entry
     __u64 thread_ns;    // what `thread` had run in all before that
-    __u32 thread;       // of the process, the one that runs
-    __u32 unused[13];
+    __u32 thread;       // the one that runs, or did when it was last seen
+    __u32 shy_tgid;     // a process that was switched away from without a word
+    __u32 unused[12];
 };
 
 #ifdef __cplusplus
