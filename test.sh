@@ -136,7 +136,6 @@ part_tidy() {
 
 tidy_sources() {
     local failed=0
-    # What protoc wrote is not ours to tidy.
     run-clang-tidy -quiet -p build/tidy -j "$(nproc)" "^$PWD/(?!build/)" >"$log" 2>&1 || failed=1
     grep -E '(error|warning): ' "$log" | sort -u
     return $failed
