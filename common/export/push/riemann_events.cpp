@@ -30,6 +30,14 @@ constexpr std::size_t kServiceBytes = 512;
 constexpr std::string_view kPrefix = "scaph_";
 constexpr std::string_view kProcessPower = "scaph_process_power_consumption_microwatts";
 
+// Riemann's index keeps one event per host and service: without the values of these labels in the
+// service, each series of a metric would overwrite the one before.
+constexpr std::array<std::string_view, 3> kOfProcess{"pid", "exe", "zone"};
+constexpr std::array<std::string_view, 13> kOfOther{
+    "uuid",      "unit",        "container_id",     "systemd_unit", "zone",
+    "socket_id", "domain_name", "rapl_domain_name", "disk_name",    "disk_mount_point",
+    "component", "kind",        "exporter"};
+
 // A protobuf string must be UTF-8: anything else becomes U+FFFD.
 std::string utf8(std::string_view text, std::size_t limit) {
     text = cut_utf8(text, limit);
@@ -59,10 +67,11 @@ bool is_sendable(const MetricValue& value) {
 } // namespace
 
 std::vector<std::string> riemann_services(std::string_view metric, std::span<const Label> labels) {
+    const bool is_of_process = !label_of(labels, "pid").empty();
     std::string of_whom;
-    // Riemann's index keeps one event per host and service: without these, each process or virtual
-    // machine would overwrite the one before.
-    for (const std::string_view name : {"pid", "exe", "uuid", "zone", "component", "kind"}) {
+    for (const std::string_view name : is_of_process
+                                           ? std::span<const std::string_view>(kOfProcess)
+                                           : std::span<const std::string_view>(kOfOther)) {
         if (const std::string_view value = label_of(labels, name); !value.empty()) {
             of_whom += '_';
             of_whom += value;
@@ -70,9 +79,10 @@ std::vector<std::string> riemann_services(std::string_view metric, std::span<con
     }
     std::vector<std::string> services{utf8(std::string(metric) + of_whom, kServiceBytes)};
     if (metric == kProcessPower) {
-        // What Scaphandre's documentation promises a query to find.
         services.push_back(
             utf8(std::string(metric.substr(kPrefix.size())) + of_whom, kServiceBytes));
+    } else if (metric.starts_with(kPrefix) && !is_of_process && !of_whom.empty()) {
+        services.emplace_back(metric);
     }
     return services;
 }

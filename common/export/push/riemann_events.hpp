@@ -47,7 +47,9 @@ struct RiemannAnswer {
 };
 [[nodiscard]] RiemannAnswer read_riemann_answer(std::string_view message);
 
-// The services that a sample is sent as, one or two.
+// The services that a sample is sent as, one or two. The first is of this series alone. The second
+// is what Scaphandre's users look for: the process' power as its documents name it, or the plain
+// name of a metric that Scaphandre has, whatever socket or disk it is of.
 [[nodiscard]] std::vector<std::string> riemann_services(std::string_view metric,
                                                         std::span<const Label> labels);
 

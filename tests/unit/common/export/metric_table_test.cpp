@@ -4,6 +4,7 @@
 #include "common/export/metric_table.hpp"
 #include "common/export/metrics.hpp"
 #include "common/export/push/push_counts.hpp"
+#include "common/export/push/riemann_events.hpp"
 #include "families.hpp"
 #include "sample_snapshot.hpp"
 
@@ -199,6 +200,24 @@ TEST(MetricTable, HoldsNothingThatNobodyWrites) {
         if (info.agents != MetricAgents::guest && !name.starts_with("wattvisor_process_")) {
             EXPECT_TRUE(of_host.contains(name)) << name;
         }
+    }
+}
+
+// Riemann's index keeps one event per host and service.
+TEST(MetricTable, EachSeriesHasARiemannServiceOfItsOwn) {
+    for (const Snapshot& snapshot : {full(test::host_snapshot()), full(test::guest_snapshot())}) {
+        std::set<std::string> seen;
+        for (const Family& family : page(snapshot)) {
+            for (const MetricSample& sample : family.samples) {
+                std::vector<Label> labels;
+                for (const auto& [name, value] : sample.labels) {
+                    labels.push_back({name, value});
+                }
+                const std::string service = riemann_services(family.name, labels).front();
+                EXPECT_TRUE(seen.insert(service).second) << service;
+            }
+        }
+        EXPECT_GT(seen.size(), 80U);
     }
 }
 

@@ -62,6 +62,15 @@ TEST(RiemannEvents, OfAProcessAreFoundByTheDocumentedQuery) {
                                         "process_power_consumption_microwatts_42_firefox"}));
 }
 
+TEST(RiemannEvents, OfSocketsAreFoundBySocketAndByScaphandresName) {
+    const Label socket{"socket_id", "1"};
+    EXPECT_EQ(riemann_services("scaph_socket_power_microwatts", {&socket, 1}),
+              (std::vector<std::string>{"scaph_socket_power_microwatts_1",
+                                        "scaph_socket_power_microwatts"}));
+    EXPECT_EQ(riemann_services("scaph_host_power_microwatts", {}),
+              std::vector<std::string>{"scaph_host_power_microwatts"});
+}
+
 TEST(RiemannEvents, HoldAnyNameAndStayShort) {
     RiemannEvents sink(kTime, "h");
     sink.family("m", "help", MetricType::gauge);
