@@ -236,6 +236,7 @@ constexpr std::array kExporterTypes{
     YamlChoice<ExporterOptions (*)(const Reader&)>{"prometheus-push", read_prometheus_push},
     YamlChoice<ExporterOptions (*)(const Reader&)>{"riemann", read_riemann},
     YamlChoice<ExporterOptions (*)(const Reader&)>{"warp10", read_warp10},
+    YamlChoice<ExporterOptions (*)(const Reader&)>{"warpten", read_warp10},
 };
 
 ConsumerFilter read_filter(YamlSection section) {

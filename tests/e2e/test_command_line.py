@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import tempfile
 import unittest
 from pathlib import Path
 
-from tests.e2e.support import PROGRAMS
+from tests.e2e.support import PROGRAMS, ROOT
 
 CONFIGURATION = 78
 
@@ -23,6 +24,15 @@ class Answer:
         self.status = result.returncode
         self.out = result.stdout
         self.err = result.stderr
+
+
+def options_of(program: str) -> set[str]:
+    """The long options that --help names, of the program and of all its subcommands."""
+    general = Answer(program, "--help").out
+    commands = re.findall(r"^  ([a-z][a-z0-9-]*) ", general.split("Subcommands:")[1], re.MULTILINE)
+    pages = [general, *(Answer(program, command, "--help").out for command in commands)]
+    return {option for page in pages for line in page.splitlines() if (names := re.match(r"  (-\S+)", line))
+            for option in re.findall(r"(?<![\w-])--[a-zA-Z][\w.-]*", names.group(1))}
 
 
 class BadInput(unittest.TestCase):
@@ -144,6 +154,18 @@ class BadInput(unittest.TestCase):
                             port)
             self.assertEqual(1, answer.status)
             self.assertIn(port, answer.err)
+
+    def test_every_option_is_in_the_manual_and_the_reference(self) -> None:
+        for program in ("wattvisor-host", "wattvisor-guest"):
+            options = options_of(program)
+            self.assertGreater(len(options), 40)
+            manual = (ROOT / f"docs/man/{program}.1").read_text()
+            # Exporters are described once, for both.
+            reference = "".join((ROOT / f"docs/reference/{name}.md").read_text() for name in (program, "wattvisor-host"))
+            for option in sorted(options):
+                with self.subTest(program, option=option):
+                    self.assertRegex(manual, rf"Fl {re.escape(option[1:])}\b")
+                    self.assertRegex(reference, rf"`{re.escape(option)}\b")
 
     def test_the_version_is_the_projects(self) -> None:
         listed = (Path(__file__).resolve().parents[2] / "CMakeLists.txt").read_text()

@@ -201,7 +201,7 @@ exporters:
         server.stop()
         wait_until(lambda: "riemann" in self.log().split("energy arrives")[-1], 30, "the agent's word on it")
         _, later = self.riemann(port)
-        wait_until(lambda: any(e["service"] == "wattvisor_push_failures_total" and e["metric"] > 0
+        wait_until(lambda: any(e["service"].startswith("wattvisor_push_failures_total") and e["metric"] > 0
                                for e in self.events_in(later)), 60, "the count of failures, sent afterwards")
 
     def test_riemann_over_mutual_tls(self) -> None:

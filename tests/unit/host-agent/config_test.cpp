@@ -123,9 +123,8 @@ TEST(HostConfig, SaysWhichPoliciesAndExportersThereAre) {
                             "\"capcity\""));
     EXPECT_THAT(
         problems_of("exporters:\n  - type: carbon\n    port: 2003\n"),
-        ElementsAre(
-            "h.yaml:2:11: type must be stdout, json, prometheus, prometheus-push, riemann or "
-            "warp10, not \"carbon\""));
+        ElementsAre("h.yaml:2:11: type must be stdout, json, prometheus, prometheus-push, riemann, "
+                    "warp10 or warpten, not \"carbon\""));
     EXPECT_THAT(
         problems_of("exporters:\n  - port: 5555\n"),
         ElementsAre(HasSubstr("the key \"type\" is missing, for example type: prometheus")));
@@ -134,6 +133,54 @@ TEST(HostConfig, SaysWhichPoliciesAndExportersThereAre) {
 // What belongs to a type of exporter that is not known here is no mistake of its own.
 TEST(HostConfig, UnknownExporterIsOneProblem) {
     EXPECT_THAT(problems_of("exporters:\n  - type: carbon\n    line: true\n"), testing::SizeIs(1));
+}
+
+TEST(HostConfig, ReadsEveryKeyOfThoseThatPush) {
+    const HostConfig config = read(R"(exporters:
+  - { type: prometheus-push, host: gw, port: 1, suffix: m, scheme: https, step: 2s, job: j,
+      qemu: true, containers: true, tls_check: false }
+  - { type: warp10, host: w, port: 3, scheme: https, step: 4s, write_token: t, qemu: true }
+  - { type: warpten, host: ten }
+  - { type: riemann, address: r, port: 5, step: 6s, qemu: true, containers: true,
+      mtls: true, ca: a.pem, cert: b.pem, key: c.pem }
+)");
+    const auto push = std::get<PrometheusPushOptions>(config.exporters.at(0).exporter);
+    EXPECT_EQ(push.host, "gw");
+    EXPECT_EQ(push.port, 1);
+    EXPECT_EQ(push.suffix, "m");
+    EXPECT_EQ(push.scheme, HttpScheme::https);
+    EXPECT_EQ(push.step, 2s);
+    EXPECT_EQ(push.job, "j");
+    EXPECT_TRUE(push.qemu);
+    EXPECT_TRUE(push.containers);
+    EXPECT_FALSE(push.tls_check);
+    const auto warp10 = std::get<Warp10Options>(config.exporters.at(1).exporter);
+    EXPECT_EQ(warp10.host, "w");
+    EXPECT_EQ(warp10.port, 3);
+    EXPECT_EQ(warp10.scheme, HttpScheme::https);
+    EXPECT_EQ(warp10.step, 4s);
+    EXPECT_EQ(warp10.write_token, "t");
+    EXPECT_TRUE(warp10.qemu);
+    EXPECT_EQ(std::get<Warp10Options>(config.exporters.at(2).exporter).host, "ten");
+    const auto riemann = std::get<RiemannOptions>(config.exporters.at(3).exporter);
+    EXPECT_EQ(riemann.address, "r");
+    EXPECT_EQ(riemann.port, 5);
+    EXPECT_EQ(riemann.step, 6s);
+    EXPECT_TRUE(riemann.qemu);
+    EXPECT_TRUE(riemann.containers);
+    EXPECT_TRUE(riemann.mtls);
+    EXPECT_EQ(riemann.ca + riemann.cert + riemann.key, "a.pemb.pemc.pem");
+}
+
+TEST(HostConfig, ChecksWhatThoseThatPushNeed) {
+    EXPECT_THAT(problems_of("exporters:\n  - { type: riemann, mtls: true, ca: a.pem }\n"),
+                ElementsAre(HasSubstr("mtls: true needs ca, cert and key")));
+    EXPECT_THAT(problems_of("exporters:\n  - { type: riemann, key: a.pem }\n"),
+                ElementsAre(HasSubstr("these need mtls: true")));
+    EXPECT_THAT(problems_of("exporters:\n  - { type: warp10, host: '' }\n"),
+                ElementsAre(HasSubstr("host must be a name or an IP address")));
+    EXPECT_THAT(problems_of("exporters:\n  - { type: prometheus-push, scheme: ftp }\n"),
+                ElementsAre(HasSubstr("scheme must be http or https")));
 }
 
 TEST(HostConfig, ChecksWhatValuesMean) {
