@@ -10,6 +10,8 @@ from __future__ import annotations
 import http.server
 import json
 import re
+import signal
+import socket
 import subprocess
 import threading
 import unittest
@@ -203,6 +205,29 @@ exporters:
         _, later = self.riemann(port)
         wait_until(lambda: any(e["service"].startswith("wattvisor_push_failures_total") and e["metric"] > 0
                                for e in self.events_in(later)), 60, "the count of failures, sent afterwards")
+
+    def test_a_name_server_that_does_not_answer_holds_up_nobody(self) -> None:
+        silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(silent.close)
+        silent.bind(("127.0.0.77", 53))
+        # The C library would ask for minutes.
+        self.path("resolv.conf").write_text("nameserver 127.0.0.77\noptions timeout:30 attempts:5\n")
+        self.path("guest.yaml").write_text(f"""interval: 1s
+roots: {{ powercap: {self.counters} }}
+exporters:
+  - {{ type: riemann, address: nowhere.example, step: 1s }}
+  - {{ type: warp10, host: nowhere.example, step: 1s, write_token: x }}
+  - {{ type: json, step: 1s, file: {self.path("report.json")} }}
+""")
+        agent = Process(["unshare", "--mount", "sh", "-c", 'mount --bind "$1" /etc/resolv.conf && shift && exec "$@"', "sh",
+                         self.path("resolv.conf"), PROGRAMS / "wattvisor-guest", "run", "--config", self.path("guest.yaml")],
+                        self.path("agent.log"))
+        self.addCleanup(agent.stop)
+        agent.wait_ready(lambda: self.log().count("no name server answers for nowhere.example") >= 2, 60,
+                         "the word of both exporters")
+        agent.signal(signal.SIGTERM)
+        self.assertEqual(0, agent.wait(15))
+        self.assertGreater(len(json.loads(self.path("report.json").read_text())), 2, "and ticks went on")
 
     def test_riemann_over_mutual_tls(self) -> None:
         ours = Authority(self.folder, "authority")

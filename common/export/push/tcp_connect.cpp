@@ -5,14 +5,19 @@
 #include <boost/asio/error.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/error.hpp>
 
 #include <algorithm>
+#include <cstring>
 #include <memory>
-#include <optional>
+#include <mutex>
+#include <netdb.h>
+#include <sys/socket.h>
+#include <thread>
 #include <vector>
 
 namespace wattvisor {
@@ -28,44 +33,87 @@ namespace {
 constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::seconds kPerAddress{3};
 
-struct Resolution {
-    Resolution(const asio::any_io_executor& executor, steady_clock::time_point deadline)
-        : resolver(executor), done(executor, deadline) {}
+// A question to the C library, which may hang for as long as it likes.
+struct Lookup {
+    explicit Lookup(asio::steady_timer& waiting) : done(&waiting) {}
 
-    tcp::resolver resolver;
-    asio::steady_timer done; // cancelled by the answer
+    std::mutex mutex;
+    asio::steady_timer* done; // cancelled by the answer; null when nobody waits any more
     bool answered = false;
-    error_code error;
+    int error = 0;
     std::vector<tcp::endpoint> endpoints;
 };
 
-// The resolver's own thread may hang in the C library, so its answer is not awaited itself.
-asio::awaitable<std::shared_ptr<Resolution>> resolve(ServerName server,
-                                                     steady_clock::time_point deadline) {
-    const auto executor = co_await asio::this_coro::executor;
-    const auto resolution = std::make_shared<Resolution>(executor, deadline);
+std::vector<tcp::endpoint> endpoints_of(const addrinfo* found) {
+    std::vector<tcp::endpoint> endpoints;
+    for (; found != nullptr; found = found->ai_next) {
+        tcp::endpoint& endpoint = endpoints.emplace_back();
+        if (found->ai_addrlen <= endpoint.capacity()) {
+            endpoint.resize(found->ai_addrlen);
+            std::memcpy(endpoint.data(), found->ai_addr, found->ai_addrlen);
+        }
+    }
+    return endpoints;
+}
+
+void look_up(const std::shared_ptr<Lookup>& lookup, const ServerName& server) {
+    addrinfo hints{};
+    hints.ai_socktype = SOCK_STREAM;
+    hints.ai_flags = AI_ADDRCONFIG;
+    addrinfo* found = nullptr;
+    const int error =
+        ::getaddrinfo(server.host.c_str(), std::to_string(server.port).c_str(), &hints, &found);
+    const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(found, &::freeaddrinfo);
+    const std::scoped_lock lock(lookup->mutex);
+    if (lookup->done == nullptr) {
+        return;
+    }
+    lookup->answered = true;
+    lookup->error = error;
+    lookup->endpoints = error == 0 ? endpoints_of(found) : std::vector<tcp::endpoint>();
+    asio::post(lookup->done->get_executor(), [lookup] {
+        const std::scoped_lock again(lookup->mutex);
+        if (lookup->done != nullptr) {
+            lookup->done->cancel();
+        }
+    });
+}
+
+struct Addresses {
+    std::vector<tcp::endpoint> endpoints;
+    std::string problem; // why there is none
+};
+
+// Each question has a thread of its own, which is left behind when it takes too long: Asio's
+// resolver has one for all, so that a name server that does not answer would hold up other
+// exporters, and the end of the agent.
+asio::awaitable<Addresses> resolve(ServerName server, steady_clock::time_point deadline) {
     error_code not_an_address;
     const auto address = asio::ip::make_address(server.host, not_an_address);
-    if (!not_an_address) { // needs no thread that a dead name server may keep busy
-        resolution->answered = true;
-        resolution->endpoints.emplace_back(address, server.port);
-        co_return resolution;
+    if (!not_an_address) {
+        co_return Addresses{{tcp::endpoint(address, server.port)}, {}};
     }
-    resolution->resolver.async_resolve(
-        server.host, std::to_string(server.port),
-        [resolution](const error_code& error, const tcp::resolver::results_type& results) {
-            resolution->answered = true;
-            resolution->error = error;
-            for (const auto& result : results) {
-                resolution->endpoints.push_back(result.endpoint());
-            }
-            resolution->done.cancel();
-        });
-    co_await resolution->done.async_wait(kAsTuple);
-    if (!resolution->answered) {
-        resolution->resolver.cancel();
+    asio::steady_timer done(co_await asio::this_coro::executor, deadline);
+    const auto lookup = std::make_shared<Lookup>(done);
+    struct Leave {
+        std::shared_ptr<Lookup> lookup;
+        ~Leave() {
+            const std::scoped_lock lock(lookup->mutex);
+            lookup->done = nullptr;
+        }
+    };
+    const Leave leave{lookup};
+    std::thread(look_up, lookup, server).detach();
+    co_await done.async_wait(kAsTuple);
+    const std::scoped_lock lock(lookup->mutex);
+    if (!lookup->answered) {
+        co_return Addresses{{}, "no name server answers for " + server.host};
     }
-    co_return resolution;
+    if (lookup->error != 0) {
+        co_return Addresses{
+            {}, "cannot find the host " + server.host + ": " + ::gai_strerror(lookup->error)};
+    }
+    co_return Addresses{lookup->endpoints, "the host " + server.host + " has no address"};
 }
 
 } // namespace
@@ -101,15 +149,8 @@ std::string connection_error(const error_code& error) {
 
 asio::awaitable<std::string> connect_to(beast::tcp_stream& stream, ServerName server,
                                         steady_clock::time_point deadline) {
-    const auto found = co_await resolve(server, deadline);
-    if (!found->answered) {
-        co_return "no name server answers for " + server.host;
-    }
-    if (found->error) {
-        co_return "cannot find the host " + server.host + ": " + found->error.message();
-    }
-    std::string problem = "the host " + server.host + " has no address";
-    for (const tcp::endpoint& endpoint : found->endpoints) {
+    auto [endpoints, problem] = co_await resolve(server, deadline);
+    for (const tcp::endpoint& endpoint : endpoints) {
         stream.expires_at(std::min(deadline, steady_clock::now() + kPerAddress));
         const auto [error] = co_await stream.async_connect(endpoint, kAsTuple);
         if (!error) {
