@@ -7,6 +7,7 @@
 #include <boost/system/error_code.hpp>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <csignal>
 #include <exception>
 #include <sys/resource.h>
@@ -147,8 +148,13 @@ void AgentLoop::log_clock(const Snapshot& snapshot) {
 }
 
 void raise_open_file_limit() {
+    constexpr rlim_t kWanted = 524'288; // what systemd gives to services
     rlimit limit{};
-    if (::getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+        return;
+    }
+    const rlimit more{std::max(limit.rlim_max, kWanted), std::max(limit.rlim_max, kWanted)};
+    if (::setrlimit(RLIMIT_NOFILE, &more) != 0) { // only a privileged process may exceed its limit
         limit.rlim_cur = limit.rlim_max;
         ::setrlimit(RLIMIT_NOFILE, &limit);
     }

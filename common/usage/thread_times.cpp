@@ -10,6 +10,7 @@
 #include <charconv>
 #include <fcntl.h>
 #include <limits>
+#include <unistd.h>
 #include <utility>
 
 namespace wattvisor {
@@ -81,6 +82,9 @@ Result<ThreadTimes> ThreadTimes::open(const std::filesystem::path& proc_root, pi
     ThreadTimes times;
     times.whole_ = whole;
     times.descriptors_left_ = most_descriptors;
+    // A new descriptor is the lowest that is free, so its number tells how many there are.
+    times.highest_descriptor_ = static_cast<int>(
+        std::min(::sysconf(_SC_OPEN_MAX) / 2, long{std::numeric_limits<int>::max()}));
     times.listing_.reset(::opendir(path.c_str()));
     if (!times.listing_) {
         return system_error(errno, path.string());
@@ -181,7 +185,7 @@ std::optional<std::string_view> ThreadTimes::read(FileDescriptor& kept, pid_t ti
     if (!text) {
         return std::nullopt;
     }
-    if (descriptors_left_ > 0 && updates_ > 0) {
+    if (descriptors_left_ > 0 && fd.get() < highest_descriptor_ && updates_ > 0) {
         kept = std::move(fd);
         --descriptors_left_;
     }

@@ -43,6 +43,7 @@ public:
 
     // Severity gone where there is no such process, or another one with its pid. Up to
     // `most_descriptors` threads have their file kept open; further ones cost two more calls each.
+    // None is kept while half of the files that this process may open are: shares need theirs.
     // A process that is all one component (a helper) is given as `whole`: then only the split by
     // socket is made.
     [[nodiscard]] static Result<ThreadTimes> open(const std::filesystem::path& proc_root, pid_t pid,
@@ -92,6 +93,7 @@ private:
     bool has_schedstat_ = false;
     std::optional<Component> whole_;
     std::size_t descriptors_left_ = 0;
+    int highest_descriptor_ = 0; // to keep
     std::unordered_map<pid_t, Thread> threads_;
     std::uint64_t updates_ = 0;
     std::chrono::nanoseconds last_total_{0};

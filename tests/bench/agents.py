@@ -27,10 +27,11 @@ def host_agent(bin_folder: Path, work: Path, hypervisor: Hypervisor, pid_files: 
 libvirt: {{uri: "{hypervisor.uri}", run_dir: {pid_files}}}
 roots: {{powercap: {work}/powercap}}
 shares: {{root: {hypervisor.root}, run_dir: {hypervisor.run_dir}}}
-ledger: {{file: {work}/ledger.json}}
+ledger: {{file: {work}/ledger.json, saved_file: {work}/ledger-saved.json}}
 exporters: [{{type: prometheus, address: 127.0.0.1, port: {port}}}]
 """)
-    (work / "ledger.json").unlink(missing_ok=True)
+    for ledger in work.glob("ledger*.json"):
+        ledger.unlink()
     with Process([bin_folder / "wattvisor-host", "run", "--config", config], work / "host.log") as agent:
         yield agent, f"http://127.0.0.1:{port}/metrics"
 

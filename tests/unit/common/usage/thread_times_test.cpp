@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <string>
+#include <sys/resource.h>
 #include <thread>
 #include <unistd.h>
 #include <vector>
@@ -237,6 +238,23 @@ TEST_F(FakeProcess, KeepsNoMoreDescriptorsThanItMay) {
     }
     times.update(300ns, kTwoSockets);
     EXPECT_EQ(open_descriptors(), before + 10);
+}
+
+// A host of many VMs with many threads: the files of the shares go before.
+TEST_F(FakeProcess, KeepsNoDescriptorWhileHalfOfThemAreTaken) {
+    for (int tid = 101; tid < 130; ++tid) {
+        thread(tid, "CPU 0/KVM", tid, 0);
+    }
+    rlimit before{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+    const std::size_t taken = open_descriptors();
+    const rlimit low{2 * (taken + 10), before.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &low), 0);
+    ThreadTimes times = open(100);
+    times.update(100ns, kTwoSockets);
+    EXPECT_LE(open_descriptors(), taken + 15) << "of 29 threads with two files each";
+    EXPECT_EQ(sum(times.by_socket()), 100ns) << "they are looked at all the same";
+    static_cast<void>(::setrlimit(RLIMIT_NOFILE, &before));
 }
 
 TEST_F(FakeProcess, SurvivesBrokenFiles) {
