@@ -48,7 +48,9 @@ int run_agent(const GlobalOptions& global, const std::vector<ExporterPlan>& expo
     const ExporterNeeds needs = needs_of(exporters);
     ContainerRegistry containers(kubernetes_node_name());
     ProcessDetails details;
-    details.resources = needs.resources && global.resources;
+    if (needs.resources && global.resources) {
+        details.resources_every = ticks_between_looks(*needs.resources, interval);
+    }
     details.units = needs.metrics;
     details.containers = needs.containers ? &containers : nullptr;
     ProcessUsage processes(global.proc, *times, details);

@@ -171,16 +171,18 @@ int run_agent(const AgentPlan& plan) {
     const auto times =
         open_cpu_time(config.cpu_time, config.roots.proc, host_topology(config.roots.sys));
     const ExporterNeeds needs = needs_of(config.exporters);
+    const unsigned resources_every = needs.resources && config.resources
+                                         ? ticks_between_looks(*needs.resources, config.interval)
+                                         : 0;
     Vms vms{plan.publishes,
             {},
-            VmUsage(process_roots(config), *times,
-                    {memory_of(config, *times), needs.resources && config.resources}),
+            VmUsage(process_roots(config), *times, {memory_of(config, *times), resources_every}),
             SharePublisher(config.shares, config.share_layout),
             std::nullopt,
             false};
     ContainerRegistry containers(kubernetes_node_name());
     ProcessDetails details;
-    details.resources = needs.resources && config.resources;
+    details.resources_every = resources_every;
     details.units = needs.metrics;
     details.containers = needs.containers ? &containers : nullptr;
     std::optional<ProcessUsage> processes;

@@ -211,9 +211,10 @@ ConsumerUsage VmUsage::usage_of(Watched& watched) const {
                             : nullptr,
                         watched.resident};
     // A VM's count moves with its helpers too: QEMU is read once too often then, never too seldom.
-    if (details_.resources && watched.consumer->pid > 0) {
-        usage.resources = watched.resources.look(roots_.proc, watched.consumer->pid,
-                                                 total_of(watched.count), false);
+    if (details_.resources_every > 0 && watched.consumer->pid > 0) {
+        usage.resources =
+            watched.resources.look(roots_.proc, watched.consumer->pid, total_of(watched.count),
+                                   details_.resources_every, false);
     }
     return usage;
 }

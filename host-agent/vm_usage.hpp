@@ -28,7 +28,7 @@ namespace wattvisor::host {
 struct VmDetails {
     // Reads resident memory, for energy that is split by it; none if it is not asked for.
     std::optional<VmMemory> memory{};
-    bool resources = false; // memory and storage of each QEMU process
+    unsigned resources_every = 0; // ticks between looks at memory and storage of QEMU; 0: none
 };
 
 class VmUsage final : public ConsumerSource {

@@ -44,6 +44,10 @@ struct Maker {
     }
 };
 
+// Of metrics, which are looked at every 15 s or so. A report of JSON has what came since the one
+// before.
+constexpr std::chrono::seconds kResourcesAge{10};
+
 // The terminal shows power only, unless it shows metrics; all others send whatever there is.
 template <typename Options>
 ExporterNeeds needs_of_options(const Options& options) {
@@ -52,9 +56,12 @@ ExporterNeeds needs_of_options(const Options& options) {
     if constexpr (requires { options.raw_metrics; }) {
         needs.metrics = options.raw_metrics;
     }
-    needs.resources = needs.metrics;
+    if (needs.metrics) {
+        needs.resources = kResourcesAge;
+    }
     if constexpr (requires { options.resources; }) {
-        needs.resources = options.resources;
+        needs.resources =
+            options.resources ? std::optional(std::chrono::nanoseconds(0)) : std::nullopt;
     }
     if constexpr (requires { options.containers; }) {
         needs.containers = options.containers;

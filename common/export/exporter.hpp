@@ -11,8 +11,11 @@
 
 #include <boost/asio/io_context.hpp>
 
+#include <algorithm>
+#include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace wattvisor {
@@ -33,12 +36,15 @@ struct ExporterWorld {
 struct ExporterNeeds {
     bool metrics = false;    // the agent itself, the machine, units: all but power
     bool containers = false; // where processes run
-    bool resources = false;  // memory and storage of processes
+    // How old memory and storage of processes may be; absent: nobody tells of them.
+    std::optional<std::chrono::nanoseconds> resources{};
 
     ExporterNeeds& operator|=(const ExporterNeeds& other) {
         metrics = metrics || other.metrics;
         containers = containers || other.containers;
-        resources = resources || other.resources;
+        if (other.resources) {
+            resources = std::min(resources.value_or(*other.resources), *other.resources);
+        }
         return *this;
     }
 };

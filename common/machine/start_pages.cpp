@@ -32,11 +32,16 @@ int release_constant_segments(dl_phdr_info* object, std::size_t, void*) {
     return 0;
 }
 
+constexpr int kLargePiece = 512 * 1024;
+
 } // namespace
 
 void release_start_pages() {
     ::dl_iterate_phdr(release_constant_segments, nullptr);
     ::malloc_trim(0);
+    // A page of metrics of many processes is megabytes large, and is gone with the tick. The C
+    // library would learn from the first one to keep room for all that follow.
+    ::mallopt(M_MMAP_THRESHOLD, kLargePiece);
 }
 
 } // namespace wattvisor

@@ -6,7 +6,8 @@
 namespace wattvisor {
 
 // Unmaps the pages of code and constants of all loaded objects, and frees what the heap has spare.
-// What is still needed comes back from the page cache when it is touched. Once, after the first
+// What is still needed comes back from the page cache when it is touched. From then on large pieces
+// of memory are the system's again as soon as they are freed. Once, after the first
 // ticks; never fails in a way that matters.
 void release_start_pages();
 

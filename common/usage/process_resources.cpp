@@ -4,6 +4,7 @@
 #include "common/base/text_file.hpp"
 #include "common/machine/self_stats.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -79,14 +80,21 @@ void ResourceWatch::read(const std::filesystem::path& proc_root, pid_t pid) {
     last_ = std::move(now);
 }
 
+unsigned ticks_between_looks(std::chrono::nanoseconds longest_age,
+                             std::chrono::nanoseconds interval) {
+    return static_cast<unsigned>(std::max<std::int64_t>(longest_age / interval, 1));
+}
+
 const std::shared_ptr<const ProcessResources>&
 ResourceWatch::look(const std::filesystem::path& proc_root, pid_t pid,
-                    std::chrono::nanoseconds cpu_time, bool is_due) {
-    if (cpu_time != cpu_time_ || is_due || !last_) {
+                    std::chrono::nanoseconds cpu_time, unsigned every, bool is_due) {
+    const bool is_turn = (static_cast<std::uint64_t>(pid) + ticks_++) % every == 0;
+    if (!last_ || is_due || (is_turn && cpu_time != cpu_time_)) {
         cpu_time_ = cpu_time;
         read(proc_root, pid);
-    } else if (last_->read_bytes && (last_->recent_read_bytes != std::uint64_t{0} ||
-                                     last_->recent_written_bytes != std::uint64_t{0})) {
+    } else if (is_turn && last_->read_bytes &&
+               (last_->recent_read_bytes != std::uint64_t{0} ||
+                last_->recent_written_bytes != std::uint64_t{0})) {
         auto still = std::make_shared<ProcessResources>(*last_);
         still->recent_read_bytes = 0;
         still->recent_written_bytes = 0;

@@ -191,10 +191,11 @@ void ProcessUsage::look_at(Watched& watched, UsageSample& sample) {
 // counted from 0 when it comes back.
 void ProcessUsage::tell_of(Watched& watched, UsageSample& sample) {
     ConsumerUsage usage{watched.consumer, difference(watched.last, watched.baseline), nullptr, {}};
-    if (details_.resources && !watched.is_over) {
+    if (details_.resources_every > 0 && !watched.is_over) {
         const pid_t pid = watched.process.clock.pid();
-        usage.resources = watched.resources.look(proc_root_, pid, total_of(watched.last),
-                                                 is_turn_of(pid, collections_));
+        usage.resources =
+            watched.resources.look(proc_root_, pid, total_of(watched.last),
+                                   details_.resources_every, is_turn_of(pid, collections_));
     }
     sample.consumers.push_back(std::move(usage));
 }

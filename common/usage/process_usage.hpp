@@ -22,7 +22,7 @@ namespace wattvisor {
 
 // What else is told of each process, and what it costs.
 struct ProcessDetails {
-    bool resources = false; // memory and storage: two short files when the process has run
+    unsigned resources_every = 0; // ticks between two looks at memory and storage; 0: none
     // The unit, and with a registry the container: one file per process, when it appears and now
     // and then. The registry outlives its user.
     bool units = false;

@@ -129,11 +129,15 @@ static __always_inline void leave(struct CpuSlot* slot, struct task_struct* task
     if (slot->state == slot_unknown || slot->state == slot_idle)
         return;
     if ((__u32)task->tgid != key.tgid) {
-        slot->shy_tgid = key.tgid;
+        if (slot->suspect_tgid == key.tgid)
+            slot->shy_tgid = key.tgid;
+        slot->suspect_tgid = key.tgid;
         return;
     }
+    if (slot->suspect_tgid == key.tgid)
+        slot->suspect_tgid = 0; // this time it was shown
     if (slot->state == slot_unsure)
-        slot->shy_tgid = 0; // this time it was shown
+        slot->shy_tgid = 0;
     ns = slice_of(slot, task, now);
     slot->busy_ns += ns;
     if (slot->state == slot_unclaimed) {

@@ -54,8 +54,9 @@ struct CpuSlot {
     __u64 lost;         // how often there was no room for an entry
     __u64 thread_ns;    // what `thread` had run in all before that
     __u32 thread;       // the one that runs, or did when it was last seen
-    __u32 shy_tgid;     // a process that was switched away from without a word
-    __u32 unused[12];
+    __u32 suspect_tgid; // a process that was switched away from without a word
+    __u32 shy_tgid;     // one to which that happened twice in a row
+    __u32 unused[11];
 };
 
 #ifdef __cplusplus

@@ -63,7 +63,7 @@ protected:
     FakeTree tree;
     ClockTimeSource times{tree.root() / "proc",
                           std::make_shared<const CpuTopology>(single_socket(2)), std::nullopt};
-    VmUsage vms{roots(), times, {std::nullopt, true}};
+    VmUsage vms{roots(), times, {std::nullopt, 1}};
     ProcessUsage processes{tree.root() / "proc", times};
     HostUsage usage{times, vms, processes};
     UsageSample sample;

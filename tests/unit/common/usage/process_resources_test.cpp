@@ -2,12 +2,14 @@
 #include "common/usage/process_resources.hpp"
 #include "tests/support/fake_tree.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <chrono>
 #include <filesystem>
 #include <string>
 #include <unistd.h>
+#include <vector>
 
 namespace wattvisor {
 namespace {
@@ -39,8 +41,8 @@ protected:
                                    "\nwrite_bytes: " + std::to_string(written) + "\n");
     }
     std::shared_ptr<const ProcessResources> look(std::chrono::nanoseconds cpu_time,
-                                                 bool is_due = false) {
-        return watch.look(tree.root() / "proc", 7, cpu_time, is_due);
+                                                 bool is_due = false, unsigned every = 1) {
+        return watch.look(tree.root() / "proc", 7, cpu_time, every, is_due);
     }
     FakeTree tree;
     ResourceWatch watch;
@@ -76,6 +78,26 @@ TEST_F(ProcessOfFiles, IsNotReadWhileItDoesNotRun) {
     EXPECT_EQ(look(1ms, true)->memory_bytes, 9 * page) << "but has its turn";
 }
 
+// Nor, while all of them run, at every tick.
+TEST_F(ProcessOfFiles, IsReadInOneOfSoManyTicks) {
+    show(5, 100, 200);
+    (void)look(1ms, false, 4); // the first look
+    std::vector<std::uint64_t> seen;
+    for (unsigned tick = 1; tick <= 8; ++tick) {
+        show(5, 100 + tick, 200);
+        seen.push_back(look(tick * 2ms, false, 4)->read_bytes.value());
+    }
+    EXPECT_THAT(seen, testing::ElementsAre(101, 101, 101, 101, 105, 105, 105, 105));
+    EXPECT_EQ(look(18ms, false, 4)->recent_read_bytes, 3U) << "since the look before";
+}
+
+TEST(TicksBetweenLooks, LetNothingGrowOlderThanItMay) {
+    EXPECT_EQ(ticks_between_looks(10s, 1s), 10U);
+    EXPECT_EQ(ticks_between_looks(10s, 3s), 3U);
+    EXPECT_EQ(ticks_between_looks(10s, 60s), 1U);
+    EXPECT_EQ(ticks_between_looks(0s, 1s), 1U);
+}
+
 TEST_F(ProcessOfFiles, LeavesOutWhatMayNotBeRead) {
     tree.file("proc/7/statm", "50 5 3 1 0 9 0\n");
     const auto resources = look(1ms);
@@ -89,7 +111,7 @@ TEST_F(ProcessOfFiles, LeavesOutWhatMayNotBeRead) {
 
 TEST(ResourceWatch, ReadsALiveProcess) {
     ResourceWatch watch;
-    const auto self = watch.look("/proc", ::getpid(), 1ns, false);
+    const auto self = watch.look("/proc", ::getpid(), 1ns, 1, false);
     EXPECT_GT(self->memory_bytes.value_or(0), 1'000'000U);
     EXPECT_GE(self->virtual_bytes.value_or(0), self->memory_bytes.value_or(0));
     EXPECT_TRUE(self->read_bytes) << "its own io may be read by anybody";
