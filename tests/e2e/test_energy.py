@@ -186,7 +186,7 @@ done"""
         from tests.lab.process import check_output
 
         text = check_output([self.bed.host.program, "--powercap", self.bed.simulated.powercap, "stdout", "-q", "-t", "3",
-                             "-s", "1"])
+                             "-s", "1", "-p", "10000"])  # whatever else runs on this machine
         self.assertRegex(text, r"Host:\t[\d.]+ W")
         for guest in (self.busy, self.light):
             self.assertIn(guest.name, text)
