@@ -144,9 +144,15 @@ MUTATIONS = [
     ),
     *_in(
         "common/usage/busy_time.cpp",
-        ("per_cpu[cpu] > last_per_cpu_[cpu]) {", "true) {"),
-        ("per_cpu[cpu] = std::max(per_cpu[cpu], last_per_cpu_[cpu]);", ""),
-        ("per_cpu.resize(std::max(per_cpu.size(), last_per_cpu_.size()));",
-         "last_per_cpu_.resize(std::min(per_cpu.size(), last_per_cpu_.size()));"),
+        ("time_ = std::max(time_, base_time_ + passed - away);", "time_ = base_time_ + passed - away;"),
+        ("away <= most + kSlackTicks", "true"),
+        ("last_.busy = std::max(last_.busy, ticks.busy);", "last_.busy = ticks.busy;"),
+        ("base_time_ = time_;", ""),
+        ("if (cpus != cpus_) {", "if (false) {"),
+    ),
+    *_in(
+        "common/usage/hidden_time.cpp",
+        ("not_idle - sum - error", "not_idle - sum"),
+        ("hidden_ = std::max(hidden_, ", "hidden_ = std::max(std::chrono::nanoseconds(0), "),
     ),
 ]
