@@ -49,6 +49,23 @@ TEST(BpfReading, CountsWhatRunsRightNow) {
     EXPECT_EQ(busy(reading), 3'005'000U);
 }
 
+// A kernel that does not show all switches: the CPU may be idle by now.
+TEST(BpfReading, DoesNotCountOnWhereNobodyCanTellWhetherItStillRuns) {
+    FakeKernel kernel(1);
+    kernel.switch_to(0, 7);
+    kernel.clock += 5'000;
+    kernel.switch_to(0, 0);
+    kernel.switch_to(0, 7);
+    kernel.slots[0].state = bpf::slot_unsure;
+    kernel.clock += 3'000'000;
+
+    BpfReading reading;
+    ASSERT_TRUE(take_reading(kernel, reading));
+
+    EXPECT_EQ(times(reading).at(key_of(7)), 5'000U);
+    EXPECT_EQ(busy(reading), 5'000U);
+}
+
 // A process that was never switched away from has no entry yet.
 TEST(BpfReading, AsksOnceForWhoRunsAndHasNoEntry) {
     FakeKernel kernel(2);
