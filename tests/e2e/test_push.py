@@ -12,9 +12,11 @@ import json
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import threading
 import unittest
+import urllib.request
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -32,7 +34,7 @@ HOSTILE = "a'b\"c\\d\ne,f=g{h}é\x01"
 class StrictWarp10:
     """What it cannot take to the letter is a mistake that the test shows."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, tls: ssl.SSLContext | None = None) -> None:
         self.lines: list[re.Match[str]] = []
         self.mistakes: list[str] = []
         self.tokens: set[str] = set()
@@ -51,6 +53,8 @@ class StrictWarp10:
                 pass
 
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def take(self, path: str, body: str) -> None:
@@ -78,8 +82,8 @@ class Push(CountersCase):
         cls.addClassCleanup(named.kill)
         cls.hostile_pid = named.pid
 
-    def start(self, *arguments: str | Path) -> Process:
-        agent = Process(self.guest_command(*arguments), self.path("agent.log"))
+    def start(self, *arguments: str | Path, env: dict[str, str] | None = None) -> Process:
+        agent = Process(self.guest_command(*arguments), self.path("agent.log"), env=env)
         self.addCleanup(agent.stop)
         return agent
 
@@ -88,19 +92,51 @@ class Push(CountersCase):
 
     # Pushgateway
 
-    def gateway(self, port: int) -> Process:
-        gateway = Process(["prometheus-pushgateway", f"--web.listen-address=127.0.0.1:{port}", "--persistence.file="],
-                          self.path("gateway.log"))
+    def gateway(self, port: int, *options: str, tls: ssl.SSLContext | None = None) -> Process:
+        gateway = Process(["prometheus-pushgateway", f"--web.listen-address=127.0.0.1:{port}", "--persistence.file=",
+                           *options], self.path("gateway.log"))
         self.addCleanup(gateway.stop)
-        gateway.wait_ready(lambda: self.series(port) is not None, 30, "Pushgateway's first answer")
+        gateway.wait_ready(lambda: self.series(port, tls) is not None, 30, "Pushgateway's first answer")
         return gateway
 
     @staticmethod
-    def series(port: int) -> dict | None:
+    def series(port: int, tls: ssl.SSLContext | None = None) -> dict | None:
+        url = f"{'https' if tls else 'http'}://localhost:{port}/metrics"
         try:
-            return parse_prometheus(http_get(f"http://127.0.0.1:{port}/metrics", 5))
+            with urllib.request.urlopen(url, timeout=5, context=tls) as answer:
+                return parse_prometheus(answer.read().decode())
         except OSError:
             return None
+
+    def test_https_asks_for_a_certificate_that_somebody_vouches_for(self) -> None:
+        authority = Authority(self.folder, "https")
+        cert, key = authority.sign("https-server", "DNS:localhost")
+        trusted = {"SSL_CERT_FILE": str(authority.certificate)}
+        gateway_port, warp10_port = free_tcp_port(), free_tcp_port()
+        self.path("gateway.yaml").write_text(f"tls_server_config: {{ cert_file: {cert}, key_file: {key} }}\n")
+        asking = ssl.create_default_context(cafile=str(authority.certificate))
+        self.gateway(gateway_port, f"--web.config.file={self.path('gateway.yaml')}", tls=asking)
+        serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        serving.load_cert_chain(cert, key)
+        warp10 = StrictWarp10(warp10_port, serving)
+        self.addCleanup(warp10.close)
+
+        def arrived() -> tuple[bool, bool]:
+            return (bool(select(self.series(gateway_port, asking) or {}, "scaph_host_power_microwatts")), bool(warp10.lines))
+
+        push = ("prometheus-push", "-H", "localhost", "-p", str(gateway_port), "-s", "1", "-S", "https")
+        line = ("warp10", "-H", "localhost", "-p", str(warp10_port), "-s", "https", "-S", "1", "-t", "x")
+        for command in (push, line):
+            with self.subTest("nobody vouches", command=command[0]):
+                self.path("agent.log").unlink(missing_ok=True)
+                refused = self.start(*command)
+                refused.wait_ready(lambda: "certificate" in self.log(), 30, "the agent's refusal")
+                refused.stop()
+        self.assertEqual((False, False), arrived())
+        self.start(*push, env=trusted)
+        self.start(*line, env=trusted)
+        wait_until(lambda: arrived() == (True, True), 30, "values over https")
+        self.assertEqual([], warp10.mistakes)
 
     def test_pushgateway_has_every_value_and_is_missed_while_it_is_away(self) -> None:
         port = free_tcp_port()
