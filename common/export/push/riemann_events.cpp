@@ -8,8 +8,9 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
-#include <cstring>
+#include <cstdint>
 #include <limits>
 #include <utility>
 
@@ -33,10 +34,10 @@ constexpr std::string_view kProcessPower = "scaph_process_power_consumption_micr
 // Riemann's index keeps one event per host and service: without the values of these labels in the
 // service, each series of a metric would overwrite the one before.
 constexpr std::array<std::string_view, 3> kOfProcess{"pid", "exe", "zone"};
-constexpr std::array<std::string_view, 13> kOfOther{
-    "uuid",      "unit",        "container_id",     "systemd_unit", "zone",
-    "socket_id", "domain_name", "rapl_domain_name", "disk_name",    "disk_mount_point",
-    "component", "kind",        "exporter"};
+constexpr std::array<std::string_view, 14> kOfOther{
+    "uuid",      "unit",        "container_id", "systemd_unit",     "zone",
+    "socket_id", "domain_name", "domain_id",    "rapl_domain_name", "disk_name",
+    "component", "kind",        "exporter",     "disk_mount_point"};
 
 // A protobuf string must be UTF-8: anything else becomes U+FFFD.
 std::string utf8(std::string_view text, std::size_t limit) {
@@ -49,6 +50,26 @@ std::string utf8(std::string_view text, std::size_t limit) {
         text.remove_prefix(character.bytes);
     }
     return out;
+}
+
+// FNV-1a: the same in every build, since rules of users may hold what it makes.
+std::string hash_of(std::string_view text) {
+    std::uint64_t hash = 0xcbf29ce484222325;
+    for (const char c : text) {
+        hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+    }
+    std::array<char, 16> digits{};
+    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), hash, 16).ptr;
+    return {digits.data(), end};
+}
+
+// Names that share a long beginning, or differ in what is no UTF-8, would become one service.
+std::string service_of(const std::string& text) {
+    std::string service = utf8(text, kServiceBytes);
+    if (service != text) {
+        service += '#' + hash_of(text);
+    }
+    return service;
 }
 
 std::string_view label_of(std::span<const Label> labels, std::string_view name) {
@@ -77,10 +98,9 @@ std::vector<std::string> riemann_services(std::string_view metric, std::span<con
             of_whom += value;
         }
     }
-    std::vector<std::string> services{utf8(std::string(metric) + of_whom, kServiceBytes)};
+    std::vector<std::string> services{service_of(std::string(metric) + of_whom)};
     if (metric == kProcessPower) {
-        services.push_back(
-            utf8(std::string(metric.substr(kPrefix.size())) + of_whom, kServiceBytes));
+        services.push_back(service_of(std::string(metric.substr(kPrefix.size())) + of_whom));
     } else if (metric.starts_with(kPrefix) && !is_of_process && !of_whom.empty()) {
         services.emplace_back(metric);
     }

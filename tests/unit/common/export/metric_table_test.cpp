@@ -14,15 +14,19 @@
 #include <array>
 #include <cstdlib>
 #include <fstream>
+#include <iterator>
 #include <map>
 #include <set>
 #include <sstream>
 #include <string>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 namespace wattvisor {
 namespace {
 
+using namespace std::string_literals;
 using test::build_families;
 using test::Family;
 using test::FamilyCollector;
@@ -203,21 +207,126 @@ TEST(MetricTable, HoldsNothingThatNobodyWrites) {
     }
 }
 
-// Riemann's index keeps one event per host and service.
-TEST(MetricTable, EachSeriesHasARiemannServiceOfItsOwn) {
-    for (const Snapshot& snapshot : {full(test::host_snapshot()), full(test::guest_snapshot())}) {
-        std::set<std::string> seen;
-        for (const Family& family : page(snapshot)) {
-            for (const MetricSample& sample : family.samples) {
-                std::vector<Label> labels;
-                for (const auto& [name, value] : sample.labels) {
-                    labels.push_back({name, value});
-                }
-                const std::string service = riemann_services(family.name, labels).front();
-                EXPECT_TRUE(seen.insert(service).second) << service;
+ContainerPtr container_of(std::string id, std::string owner) {
+    auto made = std::make_shared<Container>(*container());
+    made->id = std::move(id);
+    made->owner = std::move(owner);
+    return made;
+}
+
+// Of everything several, as much alike as they can be.
+Snapshot crowded() {
+    Snapshot snapshot = full(test::host_snapshot());
+    const std::vector<std::uint64_t> used{1, 2, 3, 4, 5, 6, 7, 8};
+    for (const auto& [id, name, kind] :
+         {std::tuple{"intel-rapl:0:2", "core", ZoneKind::core}, // a socket may have two of a name
+          std::tuple{"intel-rapl:1:0", "core", ZoneKind::core},
+          std::tuple{"intel-rapl:1:1", "dram", ZoneKind::dram}}) {
+        const unsigned socket = std::string_view(id).starts_with("intel-rapl:1") ? 1 : 0;
+        snapshot.zones.push_back(test::zone(id, name, kind, socket, 7, 8));
+    }
+    for (const ZoneAccount& account : snapshot.zones) {
+        snapshot.repeated.push_back({account.zone, 9});
+    }
+    for (const pid_t pid : {7, 77, 777}) {
+        snapshot.consumers.push_back(test::consumer(
+            ConsumerKind::process, std::to_string(pid) + ":10", "nginx", pid, used, 1));
+        snapshot.consumers.back().cpu_usage = 0.5;
+        snapshot.consumers.back().resources = resources();
+    }
+    const std::string most(600, 'u'); // longer than a service may be
+    snapshot.units.clear();
+    for (const std::string& name : {"a.service"s, "b.service"s, "\xff.service"s, "\xfe.service"s,
+                                    "\uFFFD.service"s, most + "1", most + "2"}) {
+        snapshot.units.push_back({name, nullptr, 1, 2});
+    }
+    snapshot.containers = {{"", container_of("abc", ""), 1, 2},
+                           {"", container_of("abd", ""), 1, 2},
+                           {"", container_of("abc", "user@1000.service"), 1, 2}};
+    return snapshot;
+}
+
+HostStats crowded_machine() {
+    HostStats host = machine();
+    const std::string deep = "/" + std::string(600, 'd');
+    host.disks.push_back({"/dev/sda2", "/home", "btrfs", "SSD", false, 1, 1});
+    host.disks.push_back({"/dev/sda2", deep + "1", "btrfs", "SSD", false, 1, 1});
+    host.disks.push_back({"/dev/sda2", deep + "2", "btrfs", "SSD", false, 1, 1});
+    return host;
+}
+
+// All services of a page by the series that have them; the first of each series is its own.
+struct Services {
+    std::map<std::string, std::string> own;
+    std::set<std::string> shared;
+    std::size_t series = 0;
+};
+
+void collect_services(const std::vector<Family>& families, Services& services) {
+    for (const Family& family : families) {
+        for (const MetricSample& sample : family.samples) {
+            std::vector<Label> labels;
+            std::string series = family.name;
+            for (const auto& [name, value] : sample.labels) {
+                labels.push_back({name, value});
+                series += ' ' + name + '=' + value;
             }
+            const auto names = riemann_services(family.name, labels);
+            const auto [same, is_new] = services.own.emplace(names.front(), series);
+            EXPECT_TRUE(is_new) << names.front() << " is of both " << same->second << " and "
+                                << series;
+            services.shared.insert(names.begin() + 1, names.end());
+            ++services.series;
         }
-        EXPECT_GT(seen.size(), 80U);
+    }
+}
+
+// Riemann's index keeps one event per host and service: the sockets of a machine overwrote each
+// other there.
+TEST(MetricTable, EachSeriesHasARiemannServiceOfItsOwn) {
+    MetricOptions options;
+    options.qemu = options.containers = true;
+    options.snapshot_age = std::chrono::seconds(1);
+    FamilyCollector everything;
+    write_metrics(crowded(), options, SelfStats{SelfMemory{1000, 200, 100}, 0.25}, everything,
+                  crowded_machine());
+    PushStatistics push;
+    for (const char* exporter : {"prometheus-push", "riemann", "warp10"}) {
+        (void)push.of(exporter);
+    }
+    push.write(everything);
+    Services services;
+    collect_services(everything.take(), services);
+    EXPECT_GT(services.series, 250U);
+    for (const std::string& name : services.shared) {
+        EXPECT_FALSE(services.own.contains(name)) << name;
+    }
+    for (const char* known : {"scaph_host_power_microwatts", "scaph_socket_power_microwatts_1",
+                              "scaph_process_power_consumption_microwatts_777_nginx"}) {
+        EXPECT_TRUE(services.own.contains(known)) << known;
+    }
+    for (const char* known :
+         {"scaph_socket_power_microwatts", "process_power_consumption_microwatts_777_nginx"}) {
+        EXPECT_TRUE(services.shared.contains(known)) << known;
+    }
+}
+
+// A label that nobody has thought of here would make series of one service.
+TEST(MetricTable, EachLabelTellsSeriesApartAtRiemannOrOnlyDescribesThem) {
+    std::istringstream words("exe cmdline " // of a process, which has its pid
+                             "zone_name socket disk_file_system disk_type disk_is_removable "
+                             "container_names container_runtime name title enrolled "
+                             "version epoch policy cpu_time sees_ends"); // of metrics of one series
+    const std::set<std::string> describe{std::istream_iterator<std::string>(words), {}};
+    for (const MetricInfo& info : kMetricTable) {
+        for (const std::string& label : labels_of(info).always) {
+            const Label one{label, "1"};
+            const Label other{label, "2"};
+            EXPECT_NE(riemann_services(info.name, {&one, 1}).front() ==
+                          riemann_services(info.name, {&other, 1}).front(),
+                      !describe.contains(label))
+                << info.name << " " << label;
+        }
     }
 }
 

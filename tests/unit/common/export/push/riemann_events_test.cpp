@@ -71,6 +71,19 @@ TEST(RiemannEvents, OfSocketsAreFoundBySocketAndByScaphandresName) {
               std::vector<std::string>{"scaph_host_power_microwatts"});
 }
 
+TEST(RiemannEvents, OfNamesThatAreTooLongOrNoUtf8AreToldApart) {
+    const auto service = [](std::string_view unit) {
+        const Label label{"unit", unit};
+        return riemann_services("m", {&label, 1}).front();
+    };
+    EXPECT_EQ(service("\xff"), "m_\uFFFD#764d21916dbc82e");
+    EXPECT_NE(service("\xff"), service("\xfe"));
+    EXPECT_NE(service("\xff"), service("\uFFFD"));
+    const std::string huge(100'000, 'x');
+    EXPECT_NE(service(huge + "1"), service(huge + "2"));
+    EXPECT_LT(service(huge).size(), 600U);
+}
+
 TEST(RiemannEvents, HoldAnyNameAndStayShort) {
     RiemannEvents sink(kTime, "h");
     sink.family("m", "help", MetricType::gauge);
