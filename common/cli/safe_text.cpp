@@ -120,6 +120,17 @@ Utf8Character first_character(std::string_view text) {
                        : Utf8Character{text.substr(0, length), length};
 }
 
+std::string valid_utf8(std::string_view text) {
+    std::string out;
+    out.reserve(text.size());
+    while (!text.empty()) {
+        const Utf8Character character = first_character(text);
+        out += character.text;
+        text.remove_prefix(character.bytes);
+    }
+    return out;
+}
+
 std::string_view cut_utf8(std::string_view text, std::size_t limit) {
     if (text.size() <= limit) {
         return text;

@@ -23,6 +23,9 @@ struct Utf8Character {
 };
 [[nodiscard]] Utf8Character first_character(std::string_view text); // of a text that is not empty
 
+// The text with U+FFFD for what is no UTF-8.
+[[nodiscard]] std::string valid_utf8(std::string_view text);
+
 // The longest beginning of at most `limit` bytes that does not end inside a character.
 [[nodiscard]] std::string_view cut_utf8(std::string_view text, std::size_t limit);
 

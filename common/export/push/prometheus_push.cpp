@@ -66,7 +66,9 @@ HttpTarget target_of(const PrometheusPushOptions& options, const std::string& ho
 
 std::string pushgateway_path(std::string_view suffix, std::string_view job,
                              std::string_view instance) {
-    return '/' + std::string(suffix) + path_part("job", job) + path_part("instance", instance);
+    // As the body has them: a Pushgateway refuses labels that contradict the path, or are no UTF-8.
+    return '/' + std::string(suffix) + path_part("job", valid_utf8(job)) +
+           path_part("instance", valid_utf8(instance));
 }
 
 void InstanceText::family(std::string_view name, std::string_view help, MetricType type) {

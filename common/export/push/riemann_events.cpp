@@ -39,17 +39,9 @@ constexpr std::array<std::string_view, 14> kOfOther{
     "socket_id", "domain_name", "domain_id",    "rapl_domain_name", "disk_name",
     "component", "kind",        "exporter",     "disk_mount_point"};
 
-// A protobuf string must be UTF-8: anything else becomes U+FFFD.
+// A protobuf string must be UTF-8.
 std::string utf8(std::string_view text, std::size_t limit) {
-    text = cut_utf8(text, limit);
-    std::string out;
-    out.reserve(text.size());
-    while (!text.empty()) {
-        const Utf8Character character = first_character(text);
-        out += character.text;
-        text.remove_prefix(character.bytes);
-    }
-    return out;
+    return valid_utf8(cut_utf8(text, limit));
 }
 
 // FNV-1a: the same in every build, since rules of users may hold what it makes.

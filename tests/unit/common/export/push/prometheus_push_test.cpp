@@ -21,6 +21,13 @@ TEST(PushgatewayPath, WritesOddNamesInBase64) {
     EXPECT_EQ(path.find_first_of(" ?#\xff\n"), std::string::npos) << path;
 }
 
+// A Pushgateway refuses a body whose instance is another than the path's, and labels that are no
+// UTF-8: the agent of a container that calls itself so would never be heard.
+TEST(PushgatewayPath, HasTheTextOfTheBody) {
+    EXPECT_EQ(pushgateway_path("metrics", "j", "\xff"), pushgateway_path("metrics", "j", "\uFFFD"));
+    EXPECT_EQ(pushgateway_path("metrics", "j", "\xff"), "/metrics/job/j/instance@base64/77-9");
+}
+
 TEST(InstanceText, AddsInstanceAndHostnameOnce) {
     std::string out;
     InstanceText text(out, "web\"1");
