@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import tempfile
 import unittest
 from contextlib import ExitStack
@@ -18,6 +19,11 @@ ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = Path(os.environ.get("WATTVISOR_PROGRAMS", ROOT / "build/release/bin"))
 # Another virtiofsd than the one that libvirt finds by itself; see CONTRIBUTING.md.
 OTHER_VIRTIOFSD = os.environ.get("WATTVISOR_VIRTIOFSD")
+
+# Arguments of a process that try the grammar of each format; they become a label. More of their kind, one by one:
+# tests/unit/common/export/hostile_names_test.cpp.
+HOSTILE = "a'b\"c\\d\ne,f=g{h}é\x01\t\x1b[2J\r"
+HOSTILE_ARGUMENTS: tuple[str | bytes, ...] = (HOSTILE, "x" * 100_000, b"\xff\xfe")
 
 # What a guest may take to boot where other things run too.
 BOOT = 120.0
@@ -41,6 +47,13 @@ class CountersCase(unittest.TestCase):
                            cls.folder / "host.log")
         cls.addClassCleanup(cls.host.stop)
         cls.host.wait_ready((cls.counters / "intel-rapl:1/energy_uj").exists, 30, "the simulated counters")
+
+    def start_hostile(self) -> int:
+        """The pid of a process with hostile arguments, which lives as long as the test."""
+        process = subprocess.Popen(["python3", "-c", "import time; time.sleep(1e6)", *HOSTILE_ARGUMENTS])
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return process.pid
 
     def path(self, name: str) -> Path:
         """A file of this test alone."""

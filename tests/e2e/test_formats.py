@@ -19,7 +19,7 @@ from typing import Any
 
 import jsonschema
 
-from tests.e2e.support import PROGRAMS, CountersCase
+from tests.e2e.support import HOSTILE, PROGRAMS, CountersCase
 from tests.lab.process import Process, free_tcp_port, http_get, wait_until
 
 SCHEMA = json.loads((Path(__file__).resolve().parents[2] / "docs/reference/json-exporter.schema.json").read_text())
@@ -46,6 +46,15 @@ class Formats(CountersCase):
             self.assertLessEqual(len(report["consumers"]), 3)
             powers = [consumer["consumption"] for consumer in report["consumers"]]
             self.assertEqual(sorted(powers, reverse=True), powers)
+
+    def test_json_follows_its_schema_whatever_processes_are_called(self) -> None:
+        hostile = self.start_hostile()
+        result = subprocess.run(self.guest_command("json", "-t", "2", "-s", "1", "--process-regex", "time.sleep.1e6"),
+                                capture_output=True, timeout=60)
+        self.assertEqual(0, result.returncode, result.stderr)
+        consumers = reports_of(result.stdout.decode("utf-8", errors="strict"))[-1]["consumers"]
+        (found,) = [consumer for consumer in consumers if consumer["pid"] == hostile]
+        self.assertIn(HOSTILE, found["cmdline"])
 
     def test_a_json_file_is_valid_whatever_kills_the_program(self) -> None:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
@@ -130,12 +139,15 @@ class Formats(CountersCase):
             self.assertLessEqual(width, 80, line)
 
     def test_raw_metrics(self) -> None:
+        hostile = self.start_hostile()
         result = subprocess.run(self.guest_command("--no-header", "stdout", "-t", "1", "-s", "1", "--raw-metrics"),
                                 capture_output=True, text=True, timeout=60)
         lines = result.stdout.splitlines()
         self.assertRegex(lines[0], r"^## At \d+$")
+        self.assertTrue(any(f'"pid":"{hostile}"' in line for line in lines))
         for line in lines[1:]:
             if line:
+                self.assertTrue(line.isprintable(), line)
                 found = re.fullmatch(r"[a-z_]+ = [-+0-9.eaNInf]+ (\{.*?\}) # .+", line)
                 assert found is not None, line
                 json.loads(found.group(1))

@@ -24,11 +24,10 @@ from tests.e2e.support import PROGRAMS, CountersCase
 from tests.lab.certificates import Authority
 from tests.lab.metrics import parse_prometheus, select
 from tests.lab.process import Process, free_tcp_port, http_get, wait_until
+from tests.lab.riemann import RiemannServer
 
-RIEMANN_SERVER = Path(__file__).with_name("riemann_server.rb")
 # https://www.warp10.io/content/03_Documentation/03_Interacting_with_Warp_10/03_Ingesting_data/02_GTS_input_format
 WARP10_LINE = re.compile(r"(?P<time>\d+)//? (?P<name>[^\s{}]+)\{(?P<labels>[^\s{}]*)\} (?P<value>-?\d+(\.\d+)?([eE][-+]?\d+)?)\Z")
-HOSTILE = "a'b\"c\\d\ne,f=g{h}é\x01"
 
 
 class StrictWarp10:
@@ -73,15 +72,6 @@ class StrictWarp10:
 
 
 class Push(CountersCase):
-    @classmethod
-    def setUpClass(cls) -> None:
-        super().setUpClass()
-        # Its arguments become a label.
-        named = subprocess.Popen(["python3", "-c", "import time; time.sleep(1e6)", HOSTILE, "x" * 100_000, b"\xff\xfe"])
-        cls.addClassCleanup(named.wait)
-        cls.addClassCleanup(named.kill)
-        cls.hostile_pid = named.pid
-
     def start(self, *arguments: str | Path, env: dict[str, str] | None = None) -> Process:
         agent = Process(self.guest_command(*arguments), self.path("agent.log"), env=env)
         self.addCleanup(agent.stop)
@@ -140,6 +130,7 @@ class Push(CountersCase):
 
     def test_pushgateway_has_every_value_and_is_missed_while_it_is_away(self) -> None:
         port = free_tcp_port()
+        hostile = self.start_hostile()
         gateway = self.gateway(port)
         agent = self.start("prometheus-push", "-H", "127.0.0.1", "-p", str(port), "-s", "1", "-j", "odd/job")
 
@@ -149,7 +140,7 @@ class Push(CountersCase):
         agent.wait_ready(lambda: value("scaph_host_power_microwatts", job="odd/job") > 0, 30, "power at Pushgateway")
         wait_until(lambda: any("a'b\"c\\d" in dict(labels)["cmdline"] for labels in
                                select(self.series(port) or {}, "scaph_process_power_consumption_microwatts",
-                                      pid=str(self.hostile_pid))), 30, "the process with the odd arguments")
+                                      pid=str(hostile))), 30, "the process with the odd arguments")
         gateway.stop()
         wait_until(lambda: "is not reached" in self.log() or "failed" in self.log() or "refused" in self.log(), 30,
                    "the agent's word on it")
@@ -185,6 +176,7 @@ exporters:
 
     def test_warp10_takes_every_line_to_the_letter(self) -> None:
         port = free_tcp_port()
+        self.start_hostile()
         server = StrictWarp10(port)
         agent = self.start("warp10", "-H", "127.0.0.1", "-p", str(port), "-S", "1", "-t", "s3cret-token")
         agent.wait_ready(lambda: any(line["name"] == "scaph_host_power_microwatts" for line in server.lines), 30, "a line")
@@ -211,36 +203,28 @@ exporters:
 
     # Riemann
 
-    def riemann(self, port: int, *certificates: str | Path) -> tuple[Process, Path]:
-        events = self.path(f"events-{port}-{len(list(self.folder.glob('*events*')))}.json")
-        server = Process(["ruby", RIEMANN_SERVER, str(port), *certificates], events)
+    def riemann(self, port: int, *certificates: Path) -> RiemannServer:
+        log = self.path(f"events-{len(list(self.folder.glob('*events*')))}")
+        server = RiemannServer(port, log, *certificates)
         self.addCleanup(server.stop)
-        server.wait_ready(lambda: "ready" in events.read_text(), 30, "the Riemann server")
-        return server, events
-
-    @staticmethod
-    def events_in(path: Path) -> list[dict]:
-        lines = path.read_text(errors="replace").split("\n")[:-1]
-        return [json.loads(line) for line in lines if line.startswith("{")]
+        return server
 
     def test_riemann_gets_typed_events_that_the_documented_query_finds(self) -> None:
         port = free_tcp_port()
-        server, events = self.riemann(port)
+        hostile = self.start_hostile()
+        server = self.riemann(port)
         agent = self.start("riemann", "-a", "127.0.0.1", "-p", str(port), "-d", "1")
-        agent.wait_ready(lambda: any(e["service"] == "scaph_host_power_microwatts" for e in self.events_in(events)), 30,
-                         "an event")
-        seen = self.events_in(events)
-        for event in seen:
+        agent.wait_ready(lambda: server.query('service = "scaph_host_power_microwatts"'), 30, "an event")
+        for event in server.events():
             self.assertEqual((event["state"], event["ttl"], event["tags"]), ("ok", 60, ["scaphandre"]))
             self.assertTrue(event["host"])
-        # The seed's query: service =~ "process_power_consumption_microwatts_%_python3"
-        found = [e for e in seen if re.fullmatch(r"process_power_consumption_microwatts_.*_python3", e["service"])]
-        self.assertIn(str(self.hostile_pid), {e["attributes"]["pid"] for e in found})
+        query = 'service =~ "process_power_consumption_microwatts_%_python3"'
+        wait_until(lambda: str(hostile) in {event["attributes"]["pid"] for event in server.query(query)}, 30, query)
         server.stop()
         wait_until(lambda: "riemann" in self.log().split("energy arrives")[-1], 30, "the agent's word on it")
-        _, later = self.riemann(port)
-        wait_until(lambda: any(e["service"].startswith("wattvisor_push_failures_total") and e["metric"] > 0
-                               for e in self.events_in(later)), 60, "the count of failures, sent afterwards")
+        later = self.riemann(port)
+        wait_until(lambda: any(e["metric"] > 0 for e in later.query('service = "wattvisor_push_failures_total_riemann"')),
+                   60, "the count of failures, sent afterwards")
 
     def test_a_name_server_that_does_not_answer_holds_up_nobody(self) -> None:
         silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -271,7 +255,7 @@ exporters:
         cert, key = ours.sign("server", "DNS:localhost")
         own_cert, own_key = ours.sign("client", "DNS:client.invalid")
         port = free_tcp_port()
-        _, events = self.riemann(port, ours.certificate, cert, key)
+        server = self.riemann(port, ours.certificate, cert, key)
 
         def agent(address: str, authority: Authority) -> Process:
             self.path("agent.log").unlink(missing_ok=True)  # what the one before said is no answer
@@ -283,10 +267,9 @@ exporters:
                 refused = agent(address, authority)
                 refused.wait_ready(lambda: "certificate" in self.log(), 30, "the agent's refusal")
                 refused.stop()
-                self.assertEqual(self.events_in(events), [])
+                self.assertEqual(server.events(), [])
         welcome = agent("localhost", ours)
-        welcome.wait_ready(lambda: any(e["service"] == "scaph_host_power_microwatts" for e in self.events_in(events)), 30,
-                           "an event over TLS")
+        welcome.wait_ready(lambda: server.query('service = "scaph_host_power_microwatts"'), 30, "an event over TLS")
 
     def test_riemann_says_which_files_mtls_needs(self) -> None:
         run = subprocess.run([PROGRAMS / "wattvisor-guest", "riemann", "--mtls", "-a", "localhost"], capture_output=True,

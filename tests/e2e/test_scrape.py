@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import gzip
-import json
 import os
 import re
 import shutil
@@ -13,14 +12,14 @@ import ssl
 import subprocess
 import tempfile
 import unittest
-import urllib.parse
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tests.e2e.support import PROGRAMS
 from tests.lab.certificates import Authority, bcrypt
-from tests.lab.process import Process, free_tcp_port, http_get, wait_until
+from tests.lab.process import Process, free_tcp_port, wait_until
+from tests.lab.prometheus import Prometheus
 
 CONFIGURATION = 78
 OPEN_METRICS = "application/openmetrics-text;version=1.0.0"
@@ -223,8 +222,6 @@ class RealPrometheus(ScrapeCase):
         web += f"  client_ca_file: {self.authority.certificate}\nbasic_auth_users:\n  scraper: {bcrypt('right')}\n"
         with ExitStack() as stack:
             _, port = stack.enter_context(self.agent(web))
-            own_port = free_tcp_port()
-            config = self.path("prometheus.yml")
 
             def job(name: str, password: str, with_certificate: bool) -> str:
                 own = f", cert_file: {certificate}, key_file: {key}" if with_certificate else ""
@@ -233,33 +230,19 @@ class RealPrometheus(ScrapeCase):
                         f"    basic_auth: {{ username: scraper, password: {password} }}\n"
                         f"    static_configs: [{{ targets: [\"127.0.0.1:{port}\"] }}]\n")
 
-            config.write_text("global: { scrape_interval: 1s, scrape_timeout: 1s }\nscrape_configs:\n" +
-                              job("good", "right", True) + job("wrong_password", "wrong", True) +
-                              job("no_certificate", "right", False))
-            server = stack.enter_context(Process(
-                ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={self.path('tsdb')}",
-                 f"--web.listen-address=127.0.0.1:{own_port}"], self.path("prometheus.log")))
-            api = f"http://127.0.0.1:{own_port}/api/v1"
-
-            def query(expression: str) -> list[str]:
-                try:
-                    text = http_get(f"{api}/query?{urllib.parse.urlencode({'query': expression})}")
-                except OSError:
-                    return []
-                return [result["value"][1] for result in json.loads(text)["data"]["result"]]
-
-            server.wait_ready(lambda: query('up{job="good"}') == ["1"], 90, "a scrape that succeeds")
+            server = stack.enter_context(Prometheus(self.path("prometheus"), job("good", "right", True) +
+                                                    job("wrong_password", "wrong", True) +
+                                                    job("no_certificate", "right", False)))
+            wait_until(lambda: server.values('up{job="good"}') == [1], 90, "a scrape that succeeds")
             for name in ("wrong_password", "no_certificate"):
-                wait_until(lambda name=name: query(f'up{{job="{name}"}}') == ["0"], 60, name)  # type: ignore[misc]
-            self.assertEqual(["1"], query('wattvisor_source_up{job="good"}'))
+                wait_until(lambda name=name: server.values(f'up{{job="{name}"}}') == [0], 60, name)  # type: ignore[misc]
+            self.assertEqual([1], server.values('wattvisor_source_up{job="good"}'))
             # A type that only OpenMetrics has: the page was read in this format.
-            metadata = json.loads(http_get(f"{api}/metadata?metric=scaph_host_energy_microjoules"))["data"]
-            self.assertEqual("unknown", metadata["scaph_host_energy_microjoules"][0]["type"])
-            self.assertEqual("microjoules", metadata["scaph_host_energy_microjoules"][0]["unit"])
-            metadata = json.loads(http_get(f"{api}/metadata?metric=wattvisor_ticks"))["data"]
-            self.assertEqual("counter", metadata["wattvisor_ticks"][0]["type"])
-            self.assertEqual(1, len(query('wattvisor_ticks_total{job="good"}')))
-            errors = [target["lastError"] for target in json.loads(http_get(f"{api}/targets"))["data"]["activeTargets"]]
+            for metric, expected in (("scaph_host_energy_microjoules", {"type": "unknown", "unit": "microjoules"}),
+                                     ("wattvisor_ticks", {"type": "counter"})):
+                self.assertLessEqual(expected.items(), server.api("metadata", metric=metric)[metric][0].items())
+            self.assertEqual(1, len(server.values('wattvisor_ticks_total{job="good"}')))
+            errors = [target["lastError"] for target in server.api("targets")["activeTargets"]]
             self.assertIn("server returned HTTP status 401 Unauthorized", errors)
 
 
