@@ -151,7 +151,8 @@ part_e2e() {
     build release wattvisor-host wattvisor-guest wattvisor-hook wattvisor-simulated-host wattvisor-carry-driver &&
         run_unittest tests.e2e.test_energy tests.e2e.test_failures tests.e2e.test_shares tests.e2e.test_prometheus \
             tests.e2e.test_command_line tests.e2e.test_formats tests.e2e.test_metrics tests.e2e.test_push \
-            tests.e2e.test_scrape tests.e2e.test_migration tests.e2e.test_accuracy tests.e2e.test_demo
+            tests.e2e.test_scrape tests.e2e.test_queries tests.e2e.test_migration tests.e2e.test_accuracy \
+            tests.e2e.test_demo
 }
 
 part_instructions() {

@@ -3,16 +3,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 import unittest
-import urllib.parse
 from decimal import Decimal
 
-from tests.e2e.support import TestbedCase
+from tests.e2e.support import ROOT, TestbedCase
 from tests.lab.guest import Guest
-from tests.lab.process import Process, free_tcp_port, http_get, wait_until
+from tests.lab.process import http_get, wait_until
+from tests.lab.prometheus import Prometheus
 from tests.lab.views import Recorder, microjoules
 
 # promtool also gives style advice. Names of Scaphandre's that its users have in their dashboards are kept to the letter;
@@ -21,11 +20,12 @@ ACCEPTED_REMARKS = re.compile(
     r"scaph_\w+ (counter metrics should have \"_total\" suffix|use base unit \"joules\" instead of \"microjoules\")"
     r"|wattvisor_conservation_error_microjoules use base unit \"joules\" instead of \"microjoules\"")
 
+HOW_TO = ROOT / "docs/how-to/prometheus.md"
 
-class Prometheus(TestbedCase):
+
+class PrometheusReads(TestbedCase):
     guest: Guest
-    server: Process
-    url: str
+    server: Prometheus
 
     @classmethod
     def prepare(cls) -> None:
@@ -33,44 +33,24 @@ class Prometheus(TestbedCase):
         cls.bed.boot(cls.guest)
         cls.agent = cls.bed.agents[cls.guest.uuid]
         cls.agent.wait_for_power()
-        port = free_tcp_port()
-        cls.url = f"http://127.0.0.1:{port}"
-        config = cls.bed.work / "prometheus.yml"
         target = cls.agent.url.removeprefix("http://").removesuffix("/metrics")
-        config.write_text(f"""\
-global: {{ scrape_interval: 1s, scrape_timeout: 1s }}
-scrape_configs:
+        cls.server = Prometheus(cls.bed.work / "prometheus", f"""\
   - {{ job_name: host, static_configs: [{{ targets: ["127.0.0.1:{cls.bed.host.port}"] }}] }}
   - {{ job_name: guest, static_configs: [{{ targets: ["{target}"] }}] }}
 """)
-        cls.server = Process(["prometheus", f"--config.file={config}", f"--storage.tsdb.path={cls.bed.work}/tsdb",
-                              f"--web.listen-address=127.0.0.1:{port}"], cls.bed.work / "prometheus.log")
         cls.addClassCleanup(cls.server.stop)
-        cls.server.wait_ready(cls.is_ready, 30, "Prometheus")
-
-    @classmethod
-    def is_ready(cls) -> bool:
-        try:
-            return bool(http_get(f"{cls.url}/-/ready", timeout=2))
-        except OSError:
-            return False
-
-    def query(self, expression: str) -> list[dict[str, object]]:
-        answer = json.loads(http_get(f"{self.url}/api/v1/query?{urllib.parse.urlencode({'query': expression})}"))
-        self.assertEqual("success", answer["status"])
-        return list(answer["data"]["result"])
 
     def samples(self, expression: str) -> dict[str, Decimal]:
         """The raw samples of the one series, by the time of the scrape."""
-        found = self.query(f"{expression}[1m]")
+        found = self.server.query(f"{expression}[1m]")
         self.assertEqual(1, len(found), expression)
-        return {str(time): Decimal(value) for time, value in found[0]["values"]}  # type: ignore[attr-defined]
+        return {str(time): Decimal(value) for time, value in found[0]["values"]}
 
     def test_both_agents_are_up_and_their_values_are_right(self) -> None:
         urls = {self.guest.uuid: self.agent.url}
         with Recorder(self.bed.host.url, urls) as recorder:
             for job in ("host", "guest"):
-                wait_until(lambda job=job: [r["value"][1] for r in self.query(f'up{{job="{job}"}}')] == ["1"],  # type: ignore[index,misc]
+                wait_until(lambda job=job: self.server.values(f'up{{job="{job}"}}') == [1],  # type: ignore[misc]
                            30, f"a scrape of the {job}")
             seen = len(recorder.recording.common())
             wait_until(lambda: len(recorder.recording.common()) >= seen + 8, 60, "ticks that all have seen")
@@ -98,15 +78,38 @@ scrape_configs:
 
     def test_the_query_of_scaphandres_documents_finds_a_process(self) -> None:
         expression = 'scaph_process_power_consumption_microwatts{job="guest",cmdline=~".*load-busy.*"} / 1000000'
-        found = wait_until(lambda: self.query(expression), 30, "the busy process in Prometheus")
-        self.assertGreater(float(found[0]["value"][1]), 0)  # type: ignore[index]
+        found = wait_until(lambda: self.server.query(expression), 30, "the busy process in Prometheus")
+        self.assertGreater(float(found[0]["value"][1]), 0)
         labels = found[0]["metric"]
-        self.assertLessEqual({"exe", "cmdline", "pid", "instance", "job"}, set(labels))  # type: ignore[call-overload]
+        self.assertLessEqual({"exe", "cmdline", "pid", "instance", "job"}, set(labels))
 
-    def test_the_host_has_the_name_of_the_vm_on_its_qemu_process(self) -> None:
-        found = wait_until(lambda: self.query('scaph_process_power_consumption_microwatts{job="host",vmname!=""}'), 30,
-                           "the QEMU process in Prometheus")
-        self.assertEqual(self.guest.name, found[0]["metric"]["vmname"])  # type: ignore[index]
+    def test_a_vm_is_found_by_its_name_on_its_qemu_process(self) -> None:
+        # "A label with the vm name will be added to all qemu-system* processes", and tells the top contributor.
+        power = "scaph_process_power_consumption_microwatts"
+        for expression in (f'{power}{{job="host",vmname="{self.guest.name}"}}', f'{power}{{vmname!=""}}',
+                           f'{power}{{exe=~"qemu-system.*",vmname=~"wattlab-.*"}}',
+                           f'sum by (vmname) ({power}{{vmname!=""}}) / 1000000',
+                           f'topk(1, sum by (vmname) ({power}{{vmname!=""}}))'):
+            with self.subTest(expression):
+                found = wait_until(lambda expression=expression: self.server.query(expression), 30, expression)  # type: ignore[misc]
+                self.assertEqual([self.guest.name], [one["metric"]["vmname"] for one in found])
+                self.assertGreater(float(found[0]["value"][1]), 0)
+
+    def test_the_queries_of_our_own_documents_find_something(self) -> None:
+        sections = dict(section.split("\n", 1) for section in HOW_TO.read_text().split("\n## ")[1:])
+        found = re.findall(r"^\| [^`]+ \| `(.+)` \|$", sections["Queries"], re.MULTILINE)
+        self.assertGreater(len(found), 4)
+        for written in found:
+            query = written.replace(r"\|", "|").replace("nginx", "load-busy")
+            with self.subTest(query):
+                wait_until(lambda query=query: self.server.query(query), 30, query)  # type: ignore[misc]
+        found = re.findall(r"^\| `(.+)` \| ", sections["Alerts worth having"], re.MULTILINE)
+        self.assertGreater(len(found), 3)
+        for alert in found:
+            with self.subTest(alert):
+                self.server.query(alert)  # it is one
+                for name in re.findall(r"wattvisor_\w+", alert):
+                    wait_until(lambda name=name: self.server.query(name), 30, name)  # type: ignore[misc]
 
     def test_promtool_accepts_both(self) -> None:
         for url in (self.bed.host.url, self.agent.url):
