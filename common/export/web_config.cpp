@@ -238,12 +238,20 @@ WebConfigReading read_web_config(std::string_view text, const path& file) {
     const auto is_written = [&written](std::string_view key) {
         return std::ranges::find(written, key) != written.end();
     };
+    // Asked for even where they are not written, so that who mistypes one is told its name.
+    const YamlSection tls = root.section("tls_server_config");
+    const YamlSection users = root.section("basic_auth_users");
     if (is_written("tls_server_config")) {
-        reading.config.tls = read_tls(root.section("tls_server_config"), file.parent_path());
+        reading.config.tls = read_tls(tls, file.parent_path());
     }
     read_http(root.section("http_server_config"), reading.config.tls.has_value(), reading.config);
     if (is_written("basic_auth_users")) {
-        read_users(root.section("basic_auth_users"), reading.config);
+        read_users(users, reading.config);
+    }
+    if (is_written("rate_limit")) {
+        root.section("rate_limit").ignore_other_keys();
+        root.add_problem("rate_limit", "rate_limit is not offered here: leave it out. A page is "
+                                       "made once per tick, however many ask for it");
     }
     reading.problems = document.finish();
     return reading;

@@ -107,6 +107,19 @@ TEST(WebConfig, TellsEveryMistakeWithItsPlace) {
     EXPECT_THAT(problems, HasSubstr("web.yaml:7:10: the password of alice must be a bcrypt hash"));
 }
 
+TEST(WebConfig, KnowsTheNamesOfItsGroupsAndSaysWhatItLacks) {
+    EXPECT_THAT(problems_of("tls_server_confg:\n  cert_file: c\n"),
+                HasSubstr("1:1: unknown key \"tls_server_confg\"; did you mean "
+                          "\"tls_server_config\"?"));
+    EXPECT_THAT(problems_of("basic_auth_user:\n  alice: x\n"),
+                HasSubstr("did you mean \"basic_auth_users\"?"));
+    // A key of the toolkit.
+    EXPECT_EQ(
+        problems_of("rate_limit:\n  interval: 1s\n  burst: 20\n"),
+        "/etc/wattvisor/web.yaml:2:3: rate_limit is not offered here: leave it out. A page is "
+        "made once per tick, however many ask for it");
+}
+
 // Somebody who writes a protection and makes a mistake must not be left without it.
 TEST(WebConfig, DoesNotTakeAnEmptyProtectionForNone) {
     EXPECT_THAT(problems_of("basic_auth_users:\n"), HasSubstr("basic_auth_users"));
