@@ -26,13 +26,17 @@ class Answer:
         self.err = result.stderr
 
 
-def options_of(program: str) -> set[str]:
-    """The long options that --help names, of the program and of all its subcommands."""
+def options_of(program: str) -> set[tuple[str, ...]]:
+    """The options that --help names, of the program and of all its subcommands: a letter with its name, or one of both."""
     general = Answer(program, "--help").out
     commands = re.findall(r"^  ([a-z][a-z0-9-]*) ", general.split("Subcommands:")[1], re.MULTILINE)
-    pages = [general, *(Answer(program, command, "--help").out for command in commands)]
-    return {option for page in pages for line in page.splitlines() if (names := re.match(r"  (-\S+)", line))
-            for option in re.findall(r"(?<![\w-])--[a-zA-Z][\w.-]*", names.group(1))}
+    found: set[tuple[str, ...]] = set()
+    for page in (general, *(Answer(program, command, "--help").out for command in commands)):
+        for names in re.findall(r"^  (-\S+)", page, re.MULTILINE):
+            spellings = re.findall(r"(?<![\w-])--?[a-zA-Z][\w.-]*", names)
+            of_the_letter = 0 if spellings[0].startswith("--") else 2
+            found |= {tuple(spellings[:of_the_letter]), *((name,) for name in spellings[of_the_letter:])} - {()}
+    return found
 
 
 class BadInput(unittest.TestCase):
@@ -162,10 +166,11 @@ class BadInput(unittest.TestCase):
             manual = (ROOT / f"docs/man/{program}.1").read_text()
             # Exporters are described once, for both.
             reference = "".join((ROOT / f"docs/reference/{name}.md").read_text() for name in (program, "wattvisor-host"))
-            for option in sorted(options):
-                with self.subTest(program, option=option):
-                    self.assertRegex(manual, rf"Fl {re.escape(option[1:])}\b")
-                    self.assertRegex(reference, rf"`{re.escape(option)}\b")
+            for names in sorted(options):
+                with self.subTest(program, names=names):
+                    # Side by side, since a letter means other things elsewhere.
+                    self.assertRegex(manual, " , ".join(rf"Fl {re.escape(name[1:])}" for name in names) + r"\b")
+                    self.assertRegex(reference, "`, `".join(map(re.escape, names)).join(("`", r"\b")))
 
     def test_the_version_is_the_projects(self) -> None:
         listed = (Path(__file__).resolve().parents[2] / "CMakeLists.txt").read_text()
