@@ -113,8 +113,8 @@ void write_to(MetricSink& sink, const Snapshot& snapshot) {
 
 // Not with our own reader of UTF-8: RE2 finds no character in what is none.
 void expect_utf8(std::string_view text) {
-    static const Pattern kText = Pattern::parse("^(?s:.)*$").value();
-    EXPECT_TRUE(kText.found_in(text));
+    static const Pattern all_text = Pattern::parse("^(?s:.)*$").value();
+    EXPECT_TRUE(all_text.found_in(text));
 }
 
 std::vector<std::string> lines_of(const std::string& text) {
@@ -162,23 +162,23 @@ void expect_whole(Render render, const Pattern& grammar) {
 }
 
 const Pattern& exposition_line() {
-    static const Pattern kLine = whole_line(
+    static const Pattern line = whole_line(
         R"(# (HELP|TYPE|UNIT) [a-z_]+ .*|# EOF|[a-z_]+({[a-zA-Z_]+="(\\[\\n"]|[^\\"\n])*"(,[a-zA-Z_]+="(\\[\\n"]|[^\\"\n])*")*})? [-+0-9.e]+)");
-    return kLine;
+    return line;
 }
 
 const Pattern& warp10_line() {
-    static const std::string kLabel = "[A-Za-z_]+=([-A-Za-z0-9_.~]|%[0-9A-F]{2})+";
-    static const Pattern kLine =
-        whole_line("[0-9]+// [a-z_]+{(" + kLabel + "(," + kLabel + ")*)?} -?[0-9]+(\\.[0-9]+)?");
-    return kLine;
+    static const std::string label = "[A-Za-z_]+=([-A-Za-z0-9_.~]|%[0-9A-F]{2})+";
+    static const Pattern line =
+        whole_line("[0-9]+// [a-z_]+{(" + label + "(," + label + ")*)?} -?[0-9]+(\\.[0-9]+)?");
+    return line;
 }
 
 // No control but the tab, no end of a line, no mark that turns the text round.
 const Pattern& terminal_line() {
-    static const Pattern kLine = whole_line(
+    static const Pattern line = whole_line(
         R"([^\x00-\x08\x0a-\x1f\x7f-\x{9f}\x{2028}-\x{202e}\x{2066}-\x{2069}\x{feff}]*)");
-    return kLine;
+    return line;
 }
 
 TEST(HostileNames, AreHeldAgainstGrammarsThatRefuse) {

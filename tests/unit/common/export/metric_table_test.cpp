@@ -269,7 +269,7 @@ void collect_services(const std::vector<Family>& families, Services& services) {
             std::string series = family.name;
             for (const auto& [name, value] : sample.labels) {
                 labels.push_back({name, value});
-                series += ' ' + name + '=' + value;
+                series.append(" ").append(name).append("=").append(value);
             }
             const auto names = riemann_services(family.name, labels);
             const auto [same, is_new] = services.own.emplace(names.front(), series);

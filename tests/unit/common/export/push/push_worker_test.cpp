@@ -29,10 +29,18 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 
-const PushAnswer kTaken{PushOutcome::taken, {}};
-const PushAnswer kRefused{PushOutcome::refused, "bad token"};
-const PushAnswer kBusy{PushOutcome::busy, "too many requests"};
-const PushAnswer kAway{PushOutcome::away, "connection refused"};
+PushAnswer taken() {
+    return {PushOutcome::taken, {}};
+}
+PushAnswer refused() {
+    return {PushOutcome::refused, "bad token"};
+}
+PushAnswer busy() {
+    return {PushOutcome::busy, "too many requests"};
+}
+PushAnswer away() {
+    return {PushOutcome::away, "connection refused"};
+}
 
 // What a server was sent and what it will answer; it takes everything when there is nothing left.
 struct Script {
@@ -55,7 +63,7 @@ public:
             throw std::runtime_error("out of memory");
         }
         if (script_.answers.empty()) {
-            co_return kTaken;
+            co_return taken();
         }
         PushAnswer answer = std::move(script_.answers.front());
         script_.answers.pop_front();
@@ -121,7 +129,7 @@ TEST_F(PushWorkerTest, NeverSendsWhilePushIsCalled) {
 
 TEST_F(PushWorkerTest, TriesAgainWhileTheServerIsAwayForAsLongAsItTakes) {
     make();
-    script_.answers.assign(20, kAway);
+    script_.answers.assign(20, away());
     push("a");
     run_until_sent(1);
     EXPECT_EQ(script_.got, std::vector<std::string>(21, "a"));
@@ -134,7 +142,7 @@ TEST_F(PushWorkerTest, TriesAgainWhileTheServerIsAwayForAsLongAsItTakes) {
 
 TEST_F(PushWorkerTest, LosesTheOldestWhileTheServerIsAwayAndSaysHowMuch) {
     make(2);
-    script_.answers.assign(3, kAway);
+    script_.answers.assign(3, away());
     push("a", 5);
     run_until([this] { return counts_.failures == 1; });
     for (const char* text : {"b", "c", "d"}) {
@@ -148,7 +156,7 @@ TEST_F(PushWorkerTest, LosesTheOldestWhileTheServerIsAwayAndSaysHowMuch) {
 
 TEST_F(PushWorkerTest, KeepsTheNewestOnlyForAPushgateway) {
     make(0);
-    script_.answers = {kAway};
+    script_.answers = {away()};
     push("a");
     run_until([this] { return counts_.failures == 1; });
     push("b");
@@ -162,7 +170,7 @@ TEST_F(PushWorkerTest, KeepsTheNewestOnlyForAPushgateway) {
 TEST_F(PushWorkerTest, CountsEachValueOnceHoweverItEnds) {
     make(3);
     for (int i = 0; i < 50; ++i) {
-        const PushAnswer& answer = i % 5 == 0 ? kRefused : i % 3 == 0 ? kBusy : kAway;
+        const PushAnswer answer = i % 5 == 0 ? refused() : i % 3 == 0 ? busy() : away();
         script_.answers.push_back(answer);
     }
     std::uint64_t pushed = 0;
@@ -178,7 +186,7 @@ TEST_F(PushWorkerTest, CountsEachValueOnceHoweverItEnds) {
 
 TEST_F(PushWorkerTest, DropsWhatIsRefusedAndGoesOn) {
     make();
-    script_.answers = {kRefused, kRefused};
+    script_.answers = {refused(), refused()};
     worker_->push({{"a", 2}, {"b", 3}, {"c", 4}});
     run_until_sent(4);
     EXPECT_THAT(script_.got, ElementsAre("a", "b", "c"));
@@ -192,7 +200,7 @@ TEST_F(PushWorkerTest, DropsWhatIsRefusedAndGoesOn) {
 // A server that answers 429 or 503 to one message for ever is not away: what comes behind it is.
 TEST_F(PushWorkerTest, GivesUpAMessageThatAServerIsTooBusyForFiveTimes) {
     make();
-    script_.answers.assign(5, kBusy);
+    script_.answers.assign(5, busy());
     worker_->push({{"a", 2}, {"b", 3}});
     run_until_sent(3);
     EXPECT_THAT(script_.got, ElementsAre("a", "a", "a", "a", "a", "b"));
@@ -201,7 +209,7 @@ TEST_F(PushWorkerTest, GivesUpAMessageThatAServerIsTooBusyForFiveTimes) {
 
 TEST_F(PushWorkerTest, DoesNotGiveUpAMessageWhileTheServerIsAwayNowAndThen) {
     make();
-    script_.answers = {kBusy, kBusy, kBusy, kBusy, kAway, kBusy, kBusy, kBusy, kBusy};
+    script_.answers = {busy(), busy(), busy(), busy(), away(), busy(), busy(), busy(), busy()};
     push("a");
     run_until_sent(1);
     EXPECT_EQ(script_.got.size(), 10U);
@@ -211,7 +219,7 @@ TEST_F(PushWorkerTest, DoesNotGiveUpAMessageWhileTheServerIsAwayNowAndThen) {
 // A server that is away, then back and refuses, is two things to know; the rest is repetition.
 TEST_F(PushWorkerTest, LogsEachKindOfTroubleOnceUntilTheServerIsWell) {
     make();
-    script_.answers = {kAway, kAway, kRefused, kAway, kRefused, kBusy, kTaken, kAway};
+    script_.answers = {away(), away(), refused(), away(), refused(), busy(), taken(), away()};
     worker_->push({{"a", 1}, {"b", 1}, {"c", 1}, {"d", 1}});
     run_until([this] { return counts_.sent == 2; });
     std::string text = log_.text();
@@ -246,9 +254,9 @@ TEST_F(PushWorkerTest, TakesAnExceptionForAServerThatIsAway) {
 
 TEST_F(PushWorkerTest, EndsWhileItSendsPausesOrWaits) {
     for (const auto& [answers, done] : {std::pair<PushAnswer, std::function<bool()>>{
-                                            kTaken, [this] { return script_.got.size() == 1; }},
-                                        {kAway, [this] { return counts_.failures == 1; }},
-                                        {kTaken, [this] { return counts_.sent == 1; }}}) {
+                                            taken(), [this] { return script_.got.size() == 1; }},
+                                        {away(), [this] { return counts_.failures == 1; }},
+                                        {taken(), [this] { return counts_.sent == 1; }}}) {
         script_ = {};
         counts_ = {};
         script_.answers = {answers};
