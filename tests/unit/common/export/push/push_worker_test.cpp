@@ -195,15 +195,19 @@ TEST_F(PushWorkerTest, DropsWhatIsRefusedAndGoesOn) {
     EXPECT_EQ(log_.text(),
               "warning: warp10: http://server refuses what is sent: bad token; that is lost\n"
               "info: warp10: http://server takes metrics again; 5 values were lost\n");
+    script_.answers = {refused()};
+    worker_->push({{"d", 1}, {"e", 1}});
+    run_until_sent(5);
+    EXPECT_THAT(log_.text(), HasSubstr("takes metrics again; 1 values were lost"));
 }
 
 // A server that answers 429 or 503 to one message for ever is not away: what comes behind it is.
 TEST_F(PushWorkerTest, GivesUpAMessageThatAServerIsTooBusyForFiveTimes) {
     make();
-    script_.answers.assign(5, busy());
+    script_.answers.assign(5 + 4, busy()); // the next one has five attempts of its own
     worker_->push({{"a", 2}, {"b", 3}});
     run_until_sent(3);
-    EXPECT_THAT(script_.got, ElementsAre("a", "a", "a", "a", "a", "b"));
+    EXPECT_THAT(script_.got, ElementsAre("a", "a", "a", "a", "a", "b", "b", "b", "b", "b"));
     EXPECT_EQ(counts_.dropped, 2U);
 }
 
