@@ -23,7 +23,7 @@ from urllib.parse import unquote
 from tests.e2e.support import PROGRAMS, CountersCase
 from tests.lab.certificates import Authority
 from tests.lab.metrics import parse_prometheus, select
-from tests.lab.process import Process, free_tcp_port, http_get, wait_until
+from tests.lab.process import Process, free_tcp_port, wait_until
 from tests.lab.riemann import RiemannServer
 
 # https://www.warp10.io/content/03_Documentation/03_Interacting_with_Warp_10/03_Ingesting_data/02_GTS_input_format
