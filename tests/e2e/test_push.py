@@ -248,7 +248,7 @@ exporters:
         # Both ask again by now, and get no answer. Waiting for the C library's threads took 7 s and more.
         wait_until(lambda: len(list(Path(f"/proc/{agent.pid}/task").iterdir())) > 2, 60, "questions that are asked")
         agent.signal(signal.SIGTERM)
-        self.assertEqual(0, agent.wait(3))
+        self.assertEqual(0, agent.wait(15))
         self.assertGreater(len(json.loads(self.path("report.json").read_text())), 2, "and ticks went on")
 
     def test_riemann_over_mutual_tls(self) -> None:
