@@ -29,12 +29,10 @@ HOSTILE_ARGUMENTS: tuple[str | bytes, ...] = (HOSTILE, "x" * 100_000, b"\xff\xfe
 BOOT = 120.0
 
 
-class CountersCase(unittest.TestCase):
-    """A class of tests without a VM, on simulated counters of two sockets, in a folder of its own."""
+class FolderCase(unittest.TestCase):
+    """A class of tests without a VM, in a folder of its own, where the counters are."""
 
-    options: tuple[str, ...] = ("--sockets", "2")  # of wattvisor-simulated-host
     folder: Path
-    host: Process
     counters: Path
 
     @classmethod
@@ -43,6 +41,25 @@ class CountersCase(unittest.TestCase):
         cls.addClassCleanup(folder.cleanup)
         cls.folder = Path(folder.name)
         cls.counters = cls.folder / "powercap"
+
+    def path(self, name: str) -> Path:
+        """A file of this test alone."""
+        return self.folder / f"{self._testMethodName}-{name}"
+
+    def guest_command(self, *arguments: str | Path) -> list[str]:
+        return [str(PROGRAMS / "wattvisor-guest"), "--cpu-time", "clock", "--powercap", str(self.counters),
+                *map(str, arguments)]
+
+
+class CountersCase(FolderCase):
+    """On simulated counters of two sockets."""
+
+    options: tuple[str, ...] = ("--sockets", "2")  # of wattvisor-simulated-host
+    host: Process
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
         cls.host = Process([PROGRAMS / "wattvisor-simulated-host", "--root", cls.counters, *cls.options],
                            cls.folder / "host.log")
         cls.addClassCleanup(cls.host.stop)
@@ -54,14 +71,6 @@ class CountersCase(unittest.TestCase):
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
         return process.pid
-
-    def path(self, name: str) -> Path:
-        """A file of this test alone."""
-        return self.folder / f"{self._testMethodName}-{name}"
-
-    def guest_command(self, *arguments: str | Path) -> list[str]:
-        return [str(PROGRAMS / "wattvisor-guest"), "--cpu-time", "clock", "--powercap", str(self.counters),
-                *map(str, arguments)]
 
 
 class TestbedCase(unittest.TestCase):

@@ -10,13 +10,12 @@ import shutil
 import socket
 import ssl
 import subprocess
-import tempfile
 import unittest
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tests.e2e.support import PROGRAMS
+from tests.e2e.support import FolderCase
 from tests.lab.certificates import Authority, bcrypt
 from tests.lab.process import Process, free_tcp_port, wait_until
 from tests.lab.prometheus import Prometheus
@@ -41,29 +40,22 @@ class Answer:
         return found[1] if found else None
 
 
-class ScrapeCase(unittest.TestCase):
+class ScrapeCase(FolderCase):
     """The guest agent measures this machine's processes, with counters that stand still."""
 
-    folder: Path
     authority: Authority
 
     @classmethod
     def setUpClass(cls) -> None:
-        folder = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(folder.cleanup)
-        cls.folder = Path(folder.name)
-        zone = cls.folder / "powercap/intel-rapl:0"
+        super().setUpClass()
+        zone = cls.counters / "intel-rapl:0"
         zone.mkdir(parents=True)
         for name, text in (("name", "package-0"), ("energy_uj", "1000"), ("max_energy_range_uj", "262143328850")):
             (zone / name).write_text(text + "\n")
         cls.authority = Authority(cls.folder, "authority")
 
-    def path(self, name: str) -> Path:
-        return self.folder / f"{self._testMethodName}-{name}"
-
     def command(self, *arguments: str | Path) -> list[str]:
-        return [str(PROGRAMS / "wattvisor-guest"), "--cpu-time", "clock", "--powercap", str(self.folder / "powercap"),
-                "prometheus", "-a", "127.0.0.1", *map(str, arguments)]
+        return self.guest_command("prometheus", "-a", "127.0.0.1", *arguments)
 
     @contextmanager
     def agent(self, web: str | None = None) -> Iterator[tuple[Process, int]]:

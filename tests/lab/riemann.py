@@ -61,19 +61,19 @@ def parse_query(text: str) -> Match:
 
 
 def _either(tokens: list[str]) -> Match:
-    left = _both(tokens)
-    while tokens and tokens[0] == "or":
-        tokens.pop(0)
-        left = (lambda a, b: lambda event: a(event) or b(event))(left, _both(tokens))
-    return left
+    return _joined(tokens, "or", _both, any)
 
 
 def _both(tokens: list[str]) -> Match:
-    left = _one(tokens)
-    while tokens and tokens[0] == "and":
+    return _joined(tokens, "and", _one, all)
+
+
+def _joined(tokens: list[str], word: str, part: Callable[[list[str]], Match], holds: Callable[..., bool]) -> Match:
+    parts = [part(tokens)]
+    while tokens and tokens[0] == word:
         tokens.pop(0)
-        left = (lambda a, b: lambda event: a(event) and b(event))(left, _one(tokens))
-    return left
+        parts.append(part(tokens))
+    return lambda event: holds(match(event) for match in parts)
 
 
 def _one(tokens: list[str]) -> Match:
