@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/sampler.hpp"
 
+#include "common/base/clock_time.hpp"
+
 #include <boost/system/error_code.hpp>
 
-#include <ctime>
 #include <utility>
 
 namespace wattvisor {
@@ -13,16 +14,6 @@ using std::chrono::steady_clock;
 std::uint64_t next_tick(std::chrono::nanoseconds since_start, std::chrono::nanoseconds interval) {
     return static_cast<std::uint64_t>(since_start / interval) + 1;
 }
-
-namespace {
-
-std::chrono::nanoseconds boottime_now() {
-    timespec time{};
-    ::clock_gettime(CLOCK_BOOTTIME, &time);
-    return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
-}
-
-} // namespace
 
 Sampler::Sampler(boost::asio::io_context& io, std::chrono::nanoseconds interval, OnTick on_tick)
     : timer_(io), interval_(interval), on_tick_(std::move(on_tick)) {}
@@ -41,7 +32,7 @@ void Sampler::stop() {
 void Sampler::take() {
     ++ticks_;
     on_tick_(TickTime{steady_clock::now().time_since_epoch(), std::chrono::system_clock::now(),
-                      ticks_, skipped_, boottime_now()});
+                      ticks_, skipped_, clock_time(CLOCK_BOOTTIME)});
     if (!is_stopped_) { // the tick itself may have stopped it
         schedule();
     }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host-agent/vm_processes.hpp"
 
+#include "common/base/clock_time.hpp"
 #include "common/base/text_file.hpp"
 #include "common/usage/busy_time.hpp"
 #include "common/usage/process_clock.hpp"
 #include "host-agent/vm_cgroup.hpp"
 
 #include <algorithm>
-#include <ctime>
 #include <optional>
 #include <set>
 #include <sys/stat.h>
@@ -23,12 +23,6 @@ using std::chrono::nanoseconds;
 
 // A host of 1,000 VMs and as many containers has some 10,000 mounts of 200 bytes.
 constexpr std::size_t kLargestMountTable = std::size_t{16} << 20U;
-
-nanoseconds clock_time(clockid_t clock) {
-    timespec time{};
-    ::clock_gettime(clock, &time);
-    return std::chrono::seconds(time.tv_sec) + nanoseconds(time.tv_nsec);
-}
 
 // Whether a process of this start may have written, or be meant by, a file of this time. One that
 // got the pid later has nothing to do with it. Steps of the clock are the reason for the slack.

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host-agent/vm_usage.hpp"
 
+#include "common/base/clock_time.hpp"
 #include "common/usage/busy_time.hpp"
 #include "common/usage/process_usage.hpp"
 #include "common/usage/short_lives.hpp"
 
 #include <algorithm>
-#include <ctime>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -19,9 +19,7 @@ using std::chrono::nanoseconds;
 
 // The clock that start times in /proc/PID/stat are counted on.
 nanoseconds since_boot() {
-    timespec time{};
-    ::clock_gettime(CLOCK_BOOTTIME, &time);
-    return std::chrono::seconds(time.tv_sec) + nanoseconds(time.tv_nsec);
+    return clock_time(CLOCK_BOOTTIME);
 }
 
 // Many more looks than a VM's start takes, at a look per tick.

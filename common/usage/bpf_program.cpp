@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/usage/bpf_program.hpp"
 
+#include "common/base/clock_time.hpp"
 #include "common/base/text_file.hpp"
 #include "common/usage/cpu_topology.hpp"
 #include "cpu_time.skel.h"
@@ -17,7 +18,6 @@
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
-#include <ctime>
 #include <limits>
 #include <string>
 #include <sys/mman.h>
@@ -184,10 +184,7 @@ Result<bool> BpfProgram::start() {
 }
 
 std::uint64_t BpfProgram::now() {
-    timespec time{};
-    ::clock_gettime(CLOCK_MONOTONIC, &time);
-    return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000U +
-           static_cast<std::uint64_t>(time.tv_nsec);
+    return static_cast<std::uint64_t>(clock_time(CLOCK_MONOTONIC).count());
 }
 
 // The fences keep this in its place between system calls that read entries.

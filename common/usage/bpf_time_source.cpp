@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/usage/bpf_time_source.hpp"
 
+#include "common/base/clock_time.hpp"
+
 #include <cerrno>
 #include <csignal>
-#include <ctime>
 #include <utility>
 
 namespace wattvisor {
@@ -14,10 +15,7 @@ using std::chrono::nanoseconds;
 
 // The clock of a process' start time.
 std::uint64_t boottime_now() {
-    timespec time{};
-    ::clock_gettime(CLOCK_BOOTTIME, &time);
-    return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000U +
-           static_cast<std::uint64_t>(time.tv_nsec);
+    return static_cast<std::uint64_t>(clock_time(CLOCK_BOOTTIME).count());
 }
 
 // Three fields that are cut to 10 ms.

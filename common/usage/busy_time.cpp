@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/usage/busy_time.hpp"
 
+#include "common/base/clock_time.hpp"
 #include "common/base/text_file.hpp"
 
 #include <algorithm>
-#include <ctime>
 #include <unistd.h>
 #include <utility>
 #include <vector>
@@ -21,9 +21,7 @@ constexpr std::int64_t kSlackTicks = 5;
 } // namespace
 
 std::chrono::nanoseconds monotonic_now() {
-    timespec time{};
-    ::clock_gettime(CLOCK_MONOTONIC, &time);
-    return std::chrono::seconds(time.tv_sec) + nanoseconds(time.tv_nsec);
+    return clock_time(CLOCK_MONOTONIC);
 }
 
 std::chrono::nanoseconds clock_tick() {

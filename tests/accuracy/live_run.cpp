@@ -2,12 +2,12 @@
 #include "tests/accuracy/live_run.hpp"
 
 #include "common/accounting/meter.hpp"
+#include "common/base/clock_time.hpp"
 #include "common/usage/open_cpu_time.hpp"
 #include "host-agent/vm_usage.hpp"
 
 #include <algorithm>
 #include <cmath>
-#include <ctime>
 #include <memory>
 #include <numeric>
 #include <sched.h>
@@ -23,12 +23,6 @@ using std::chrono::nanoseconds;
 
 constexpr double kMicrojoulesPerJoule = 1e6;
 constexpr std::uint64_t kWatts = 50; // of each socket
-
-nanoseconds clock_time(clockid_t clock) {
-    timespec time{};
-    ::clock_gettime(clock, &time);
-    return std::chrono::seconds(time.tv_sec) + nanoseconds(time.tv_nsec);
-}
 
 // A package per socket, at constant power.
 class ConstantPower final : public EnergySource {

@@ -118,7 +118,7 @@ static __always_inline __u64 slice_of(struct CpuSlot* slot, struct task_struct* 
     return charged;
 }
 
-// A slice ends as the process that it began as. If another thread is switched away from now, the
+// A slice ends as the process that it began as. If another one is switched away from now, the
 // kernel did not show a switch, and the CPU may have been idle since: then the time is not counted.
 // User space finds out from the machine's idle time how much that was (hidden_time.hpp).
 static __always_inline void leave(struct CpuSlot* slot, struct task_struct* task, __u64 now) {

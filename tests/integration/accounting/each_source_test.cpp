@@ -2,6 +2,7 @@
 // The same tests of the ledger over each source of CPU times, with live processes of this machine:
 // clocks and the BPF program tell the same story. Skipped only where a source cannot be had.
 #include "common/accounting/meter.hpp"
+#include "common/base/clock_time.hpp"
 #include "common/usage/bpf_time_source.hpp"
 #include "common/usage/clock_time_source.hpp"
 #include "common/usage/open_cpu_time.hpp"
@@ -14,7 +15,6 @@
 
 #include <atomic>
 #include <chrono>
-#include <ctime>
 #include <memory>
 #include <sched.h>
 #include <string>
@@ -39,12 +39,6 @@ constexpr nanoseconds kSlack = 20ms;
 void expect_about(nanoseconds time, nanoseconds expected) {
     EXPECT_GE(time, expected - kSlack);
     EXPECT_LE(time, expected + kSlack);
-}
-
-nanoseconds clock_time(clockid_t clock) {
-    timespec time{};
-    ::clock_gettime(clock, &time);
-    return std::chrono::seconds(time.tv_sec) + nanoseconds(time.tv_nsec);
 }
 
 // Two packages' worth of zones on one socket, and a joule and a bit in each tick.
