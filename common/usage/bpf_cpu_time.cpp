@@ -100,6 +100,7 @@ void BpfCpuTime::apply(const bpf::ProcessKey& key, const bpf::ProcessEntry& entr
     if (time.comm != comm_of(entry)) {
         time.comm = comm_of(entry);
     }
+    time.missed[key.socket] = entry.flags / bpf::entry_one_missed;
     if ((entry.flags & bpf::entry_ended) != 0) {
         time.ended = true;
         ended_.push_back(key);
@@ -151,6 +152,7 @@ BpfCpuTime::Row* BpfCpuTime::row_of(const bpf::ProcessKey& key) {
         time.start_ticks = id.start_ticks;
         time.start_ns = key.start_ns;
         time.cpu_time.assign(busy_.size(), std::chrono::nanoseconds(0));
+        time.missed.assign(busy_.size(), 0);
     }
     return time.start_ns == key.start_ns ? &place->second : nullptr;
 }

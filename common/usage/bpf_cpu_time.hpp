@@ -10,6 +10,7 @@
 
 #include "common/base/error.hpp"
 #include "common/usage/bpf_reading.hpp"
+#include "common/usage/clocked_time.hpp"
 #include "common/usage/cpu_topology.hpp"
 
 #include <cstddef>
@@ -31,6 +32,8 @@ struct BpfProcessTime {
     bool ended = false; // its time is final, and the next reading is without it
     std::string comm;   // as it is now, or was at the end. Chosen by the process: hostile
     SocketTimes cpu_time;
+    // How often, per socket, it ran there for a time that the kernel did not show.
+    MissedSlices missed;
 };
 
 // Processes per socket that can be counted at a time; 130 bytes of kernel memory each. A reading

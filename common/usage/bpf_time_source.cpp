@@ -3,6 +3,7 @@
 
 #include "common/base/clock_time.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <utility>
@@ -35,8 +36,8 @@ BpfTimeSource::BpfTimeSource(std::unique_ptr<BpfCpuTime> program,
       not_idle_(proc_root,
                 std::make_shared<const CpuTopology>(single_socket(topology_->total_cpus())),
                 monotonic_now),
-      hidden_(topology_->sockets()), older_tick_ns_(boottime_now()), last_tick_ns_(older_tick_ns_),
-      this_tick_ns_(older_tick_ns_) {
+      hidden_(topology_->sockets()), opened_ns_(boottime_now()), older_tick_ns_(opened_ns_),
+      last_tick_ns_(older_tick_ns_), this_tick_ns_(older_tick_ns_) {
     static_cast<void>(not_idle_.read()); // both count from here
 }
 
@@ -62,6 +63,9 @@ Result<ProcessReading> BpfTimeSource::read(WatchedProcess& process) {
     if (time == nullptr && process.was_seen) {
         return Error{Severity::gone, "the process has ended", std::to_string(pid), {}};
     }
+    if (!process.before_count && !process.was_seen) {
+        note_clock(process, time == nullptr ? nanoseconds(0) : total_of(time->cpu_time));
+    }
     if (time == nullptr) { // it has not run since the program was loaded
         return ProcessReading{SocketTimes(topology_->sockets(), nanoseconds(0)), false};
     }
@@ -69,7 +73,32 @@ Result<ProcessReading> BpfTimeSource::read(WatchedProcess& process) {
     if (time->ended || time->start_ns >= older_tick_ns_) {
         claimed_.emplace(pid, start_ticks);
     }
-    return ProcessReading{time->cpu_time, time->ended};
+    return ProcessReading{time_of(process, *time), time->ended};
+}
+
+// Once per process: where its clock stood when the program began to count it.
+void BpfTimeSource::note_clock(WatchedProcess& process, nanoseconds counted) const {
+    const auto tick_ns = static_cast<std::uint64_t>(clock_tick().count());
+    if (process.clock.stat().start_ticks > opened_ns_ / tick_ns) {
+        process.before_count = nanoseconds(0); // born since
+    } else if (const auto clock = process.clock.read()) {
+        process.before_count = std::max(*clock - counted, nanoseconds(0));
+    }
+}
+
+SocketTimes BpfTimeSource::time_of(WatchedProcess& process, const BpfProcessTime& counted) const {
+    const bool is_short = std::any_of(counted.missed.begin(), counted.missed.end(),
+                                      [](std::uint32_t missed) { return missed > 0; });
+    if (!process.clocked && is_short && process.before_count) {
+        process.clocked =
+            std::make_unique<ClockedTime>(topology_->sockets(), *process.before_count);
+    }
+    if (!process.clocked) {
+        return counted.cpu_time;
+    }
+    const auto clock = counted.ended ? Result<nanoseconds>(Error{}) : process.clock.read();
+    return process.clocked->update(counted.cpu_time, counted.missed,
+                                   clock ? std::optional(*clock) : std::nullopt);
 }
 
 std::vector<ShortLife> BpfTimeSource::take_short_lives() {

@@ -34,11 +34,15 @@ public:
     [[nodiscard]] std::uint64_t lost() const override { return program_->lost(); }
 
 private:
+    [[nodiscard]] SocketTimes time_of(WatchedProcess& process, const BpfProcessTime& counted) const;
+    void note_clock(WatchedProcess& process, std::chrono::nanoseconds counted) const;
+
     std::unique_ptr<BpfCpuTime> program_;
     CpuTopologyPtr topology_;
     BusyTime not_idle_; // of all sockets together
     HiddenTime hidden_;
-    bool is_read_ = false; // in this tick
+    bool is_read_ = false;        // in this tick
+    std::uint64_t opened_ns_ = 0; // since boot
     // When the last ticks began, since boot. What was born before the oldest of them is no short
     // life.
     std::uint64_t older_tick_ns_ = 0;

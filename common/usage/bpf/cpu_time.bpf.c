@@ -118,20 +118,49 @@ static __always_inline __u64 slice_of(struct CpuSlot* slot, struct task_struct* 
     return charged;
 }
 
+static __always_inline void mark_missed(const struct ProcessKey* key) {
+    struct ProcessEntry* entry = bpf_map_lookup_elem(&processes, key);
+    if (entry)
+        __sync_fetch_and_add(&entry->flags, entry_one_missed);
+}
+
+// The task got this CPU in a switch that was not shown.
+static __always_inline void note_unseen(struct CpuSlot* slot, struct task_struct* task) {
+    struct task_struct* leader = leader_of(task);
+    struct ProcessKey key;
+
+    if (task->pid == 0 || !leader)
+        return;
+    slot->key.tgid = task->tgid;
+    slot->key.start_ns = leader->start_boottime;
+    slot->key.socket = slot->socket;
+    key = slot->key;
+    if (!bpf_map_lookup_elem(&processes, &key))
+        make_entry(slot, task, 0);
+    mark_missed(&key);
+}
+
 // A slice ends as the process that it began as. If another one is switched away from now, the
-// kernel did not show a switch, and the CPU may have been idle since: then the time is not counted.
-// User space finds out from the machine's idle time how much that was (hidden_time.hpp).
+// kernel did not show a switch, and nobody knows when it was: then the time is not counted. User
+// space finds out how much that was: from the machine's idle time (hidden_time.hpp), and from the
+// clocks of both processes, which are marked.
 static __always_inline void leave(struct CpuSlot* slot, struct task_struct* task, __u64 now) {
     struct ProcessKey key = slot->key;
     struct ProcessEntry* entry;
     __u64 ns;
 
-    if (slot->state == slot_unknown || slot->state == slot_idle)
+    if (slot->state == slot_unknown)
         return;
+    if (slot->state == slot_idle) {
+        note_unseen(slot, task);
+        return;
+    }
     if ((__u32)task->tgid != key.tgid) {
         if (slot->suspect_tgid == key.tgid)
             slot->shy_tgid = key.tgid;
         slot->suspect_tgid = key.tgid;
+        mark_missed(&key);
+        note_unseen(slot, task);
         return;
     }
     if (slot->suspect_tgid == key.tgid)
@@ -246,7 +275,7 @@ int BPF_PROG(on_free, struct task_struct* task) {
         key.socket = socket;
         entry = bpf_map_lookup_elem(&processes, &key);
         if (entry)
-            entry->flags |= entry_ended;
+            __sync_fetch_and_or(&entry->flags, entry_ended);
     }
     return 0;
 }

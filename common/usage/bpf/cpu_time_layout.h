@@ -24,6 +24,9 @@ struct ProcessKey {
 enum EntryFlag {
     entry_kernel_thread = 1,
     entry_ended = 2, // nothing of the process will run any more
+    // Above the flags it is counted how many slices were not, since their begin or end was not
+    // shown.
+    entry_one_missed = 256,
 };
 
 struct ProcessEntry {

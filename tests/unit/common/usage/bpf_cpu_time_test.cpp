@@ -358,24 +358,32 @@ TEST_F(LiveBpf, PutsTimeOnTheSocketWhereItWasSpent) {
         pretended.socket_of_cpu[cpus[i]] = 1;
     }
     auto split = *BpfCpuTime::open(pretended);
-    const pid_t child = ::fork();
-    if (child == 0) {
-        pin(cpus[0]);
-        burn(20ms);
-        pin(cpus[1]);
-        burn(50ms);
-        ::_exit(0);
+    // A kernel may not show a switch; the program says so, and another child may be luckier.
+    for (int attempt = 0; attempt < 20; ++attempt) {
+        const pid_t child = ::fork();
+        if (child == 0) {
+            pin(cpus[0]);
+            burn(20ms);
+            pin(cpus[1]);
+            burn(50ms);
+            ::_exit(0);
+        }
+        siginfo_t info{};
+        ::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT);
+        ASSERT_TRUE(split->read());
+        const BpfProcessTime* process = split->find(child, start_ticks(child));
+        ::waitpid(child, nullptr, 0);
+        ASSERT_NE(process, nullptr);
+        if (process->missed != MissedSlices{0, 0}) {
+            continue;
+        }
+        EXPECT_GE(process->cpu_time[0] + split->unclaimed()[0], 19ms);
+        EXPECT_GE(process->cpu_time[1] + split->unclaimed()[1], 49ms);
+        EXPECT_GE(split->busy()[0], process->cpu_time[0]);
+        EXPECT_GE(split->busy()[1], process->cpu_time[1]);
+        return;
     }
-    siginfo_t info{};
-    ::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT);
-    ASSERT_TRUE(split->read());
-    const BpfProcessTime* process = split->find(child, start_ticks(child));
-    ASSERT_NE(process, nullptr);
-    EXPECT_GE(process->cpu_time[0] + split->unclaimed()[0], 19ms);
-    EXPECT_GE(process->cpu_time[1] + split->unclaimed()[1], 49ms);
-    EXPECT_GE(split->busy()[0], process->cpu_time[0]);
-    EXPECT_GE(split->busy()[1], process->cpu_time[1]);
-    ::waitpid(child, nullptr, 0);
+    FAIL() << "of none of 20 children all switches were shown";
 }
 
 // Time that finds no room is not lost, it is nobody's.

@@ -93,6 +93,18 @@ TEST(BpfTable, FindsProcessesWhoseEndItWasNotTold) {
     EXPECT_EQ(total_of(times.busy()).count(), 60);
 }
 
+TEST(BpfTable, TellsOfWhichProcessSomeTimeWasMissed) {
+    auto owned = two_cpus();
+    FakeKernel& kernel = *owned;
+    BpfCpuTime times(std::move(owned), two_sockets());
+    kernel.entries[key_of(3, 0)] = {10, "a", 1, 3 * bpf::entry_one_missed | bpf::entry_ended};
+    kernel.entries[key_of(3, 1)] = {20, "a", 1, 0};
+    kernel.entries[key_of(4, 0)] = {30, "b", 1, 0};
+    ASSERT_TRUE(times.read());
+    EXPECT_EQ(times.find(3, 300)->missed, (MissedSlices{3, 0}));
+    EXPECT_EQ(times.find(4, 400)->missed, (MissedSlices{0, 0}));
+}
+
 // on_free() marks one socket's entry after the other, and a reading may come between.
 TEST(BpfTable, KeepsAnEndedProcessUntilItsLastEntryIsGone) {
     auto owned = two_cpus();
