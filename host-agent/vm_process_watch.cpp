@@ -27,6 +27,7 @@ SocketTimes VmProcessWatch::read(CpuTimeSource& times) {
     if (has_ended_) {
         return {};
     }
+    moved_.clear();
     auto reading = times.read(process_);
     if (!reading) {
         has_ended_ = reading.error().severity == Severity::gone;
@@ -38,6 +39,7 @@ SocketTimes VmProcessWatch::read(CpuTimeSource& times) {
     }
     SocketTimes used = difference(reading->time, last_);
     last_ = std::move(reading->time);
+    moved_ = std::move(reading->moved);
     waiting_ += total_of(used);
     return used;
 }

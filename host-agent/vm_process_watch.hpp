@@ -19,6 +19,8 @@ public:
 
     // What it used since the reading before. Nothing once it has ended.
     [[nodiscard]] SocketTimes read(CpuTimeSource& times);
+    // Of the last reading, that of threads which went to another socket: ConsumerUsage::moved.
+    [[nodiscard]] const SocketTimes& moved() const { return moved_; }
 
     // Adds what its threads used since the look before to the components: for QEMU by the threads'
     // names, else as a whole. Dearer than read().
@@ -44,6 +46,7 @@ private:
     bool has_ended_ = false;
     bool is_retired_ = false;
     SocketTimes last_;
+    SocketTimes moved_;
     std::chrono::nanoseconds waiting_{0}; // used since the last look
     ComponentTimes last_components_{};    // of its threads, since its birth
 };

@@ -168,8 +168,10 @@ void VmUsage::search(Watched& watched) {
 
 void VmUsage::read(Watched& watched) {
     const bool is_looked_at = looked_at_.contains(&watched);
+    watched.moved.clear();
     for (VmProcessWatch& process : watched.processes) {
         add_times(watched.count, process.read(times_));
+        add_times(watched.moved, process.moved());
         if (is_looked_at || process.has_ended()) {
             process.look(roots_.proc, *times_.topology(), watched.components);
         }
@@ -208,6 +210,7 @@ ConsumerUsage VmUsage::usage_of(Watched& watched) const {
                             ? std::make_shared<const ComponentTimes>(watched.components)
                             : nullptr,
                         watched.resident};
+    usage.moved = watched.moved;
     // A VM's count moves with its helpers too: QEMU is read once too often then, never too seldom.
     if (details_.resources_every > 0 && watched.consumer->pid > 0) {
         usage.resources =

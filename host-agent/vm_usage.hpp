@@ -61,6 +61,7 @@ private:
         bool is_told = false;  // its last part was told: it goes at the next tick if not listed
         std::vector<VmProcessWatch> processes;
         SocketTimes count; // what it used since it is watched
+        SocketTimes moved; // of it, in this tick: ConsumerUsage::moved
         ComponentTimes components{};
         SocketBytes resident;
         ResourceWatch resources; // of its QEMU process

@@ -91,6 +91,10 @@ struct ConsumerUsage {
     // Resident memory; empty where it is not known or not asked for.
     SocketBytes resident;
     std::shared_ptr<const ProcessResources> resources{}; // of a process, null where not asked for
+    // Of what it used since the last sample, the part of threads that went to another socket
+    // meanwhile: half of it is on each of the two, since nobody knows better. Empty where the
+    // source does.
+    SocketTimes moved{};
 };
 
 // One reading of a consumer source. Consumers that are not listed have ended.

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What ran in one tick, made ready for splitting: CPU time per consumer for each socket and for the
 // whole machine, and what was busy beyond it. Busy time can be read a little short of what the
-// consumers' own clocks say; the lag is remembered here and taken from what shows up later.
-// Belongs to the meter.
+// consumers' own clocks say; the lag is remembered here and taken from what shows up later. Of a
+// thread that went to another socket a source may only know where it is now: what it claims there
+// beyond what was busy is moved to the socket that was. Belongs to the meter.
 #pragma once
 
 #include "common/accounting/consumer.hpp"
@@ -19,7 +20,8 @@ class TickUse {
 public:
     // One socket's part of a tick, or the whole machine's.
     struct Column {
-        std::vector<std::uint64_t> used_ns; // per consumer
+        std::vector<std::uint64_t> used_ns;  // per consumer
+        std::vector<std::uint64_t> moved_ns; // of it, what may have been used on another socket
         std::uint64_t other_ns = 0;
         std::uint64_t capacity_ns = 0; // CPUs × measured time; 0 where not known
         // For memory: bytes per consumer and of all others.
@@ -45,7 +47,10 @@ public:
 private:
     void open_accounts(const UsageSample& usage, Ledger& ledger);
     void take_times(const UsageSample& usage);
-    void take_other(const UsageSample& usage);
+    void take_other(const UsageSample& usage, std::chrono::nanoseconds measured);
+    void move_claims(std::vector<std::chrono::nanoseconds>& unclaimed);
+    [[nodiscard]] std::chrono::nanoseconds move_claims(std::size_t from, std::size_t to,
+                                                       std::chrono::nanoseconds most);
     void take_memory(const UsageSample& usage);
     void add_up();
 
@@ -55,7 +60,8 @@ private:
     std::vector<Column> sockets_;
     Column whole_;
     std::optional<SocketTimes> last_busy_;
-    std::vector<std::chrono::nanoseconds> debt_; // per socket: used, but not yet seen as busy
+    // Per socket: used, but not yet seen as busy. Below 0: seen as busy, but not yet charged.
+    std::vector<std::chrono::nanoseconds> debt_;
 };
 
 } // namespace wattvisor

@@ -48,7 +48,7 @@ Result<ProcessReading> ClockTimeSource::read(WatchedProcess& process) {
                                                        : Result<ProcessReading>(time.error());
     }
     process.last = std::max(process.last, *time);
-    return ProcessReading{divide(process), false};
+    return divide(process, false);
 }
 
 Result<ProcessReading> ClockTimeSource::read_end(WatchedProcess& process) {
@@ -57,19 +57,19 @@ Result<ProcessReading> ClockTimeSource::read_end(WatchedProcess& process) {
         // The record may be a little less than what its clock showed shortly before.
         process.last = std::max(process.last, record->second.cpu_time);
         ended_.erase(record);
-        return ProcessReading{divide(process), true};
+        return divide(process, true);
     }
     // It ended after the records were read: they are there at the next tick, if they ever are.
     if (exits_ && !process.was_missed) {
         process.was_missed = true;
-        return ProcessReading{divide(process), false};
+        return divide(process, false);
     }
-    return ProcessReading{divide(process), true};
+    return divide(process, true);
 }
 
-SocketTimes ClockTimeSource::divide(WatchedProcess& process) {
+ProcessReading ClockTimeSource::divide(WatchedProcess& process, bool ended) {
     if (topology_->sockets() == 1) {
-        return {process.last};
+        return {{process.last}, ended};
     }
     if (!process.threads) {
         auto opened = ThreadTimes::open(proc_root_, process.clock.pid(),
@@ -77,13 +77,13 @@ SocketTimes ClockTimeSource::divide(WatchedProcess& process) {
         if (!opened) {
             SocketTimes times(topology_->sockets(), nanoseconds(0));
             times[0] = process.last; // it ended before its threads were ever seen
-            return times;
+            return {std::move(times), ended};
         }
         process.threads = std::move(*opened);
     }
     process.threads->update(process.last, *topology_);
     const auto parts = process.threads->by_socket();
-    return {parts.begin(), parts.end()};
+    return {{parts.begin(), parts.end()}, ended, process.threads->moved()};
 }
 
 std::vector<ShortLife> ClockTimeSource::take_short_lives() {

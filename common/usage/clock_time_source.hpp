@@ -32,7 +32,7 @@ public:
 
 private:
     [[nodiscard]] Result<ProcessReading> read_end(WatchedProcess& process);
-    [[nodiscard]] SocketTimes divide(WatchedProcess& process);
+    [[nodiscard]] ProcessReading divide(WatchedProcess& process, bool ended);
 
     std::filesystem::path proc_root_;
     CpuTopologyPtr topology_;

@@ -23,6 +23,9 @@ namespace wattvisor {
 struct ProcessReading {
     SocketTimes time;   // since the process was born, or since the source was opened
     bool ended = false; // this is all that there will ever be
+    // Of what it used since the last reading, that of threads which went to another socket
+    // meanwhile: half of it on each of the two. Empty where the sockets are exact.
+    SocketTimes moved{};
 };
 
 // A process that ended since the tick before and that nobody watched: its whole life was short.

@@ -171,8 +171,10 @@ void ProcessUsage::look_at(pid_t pid, UsageSample& sample) {
 
 void ProcessUsage::look_at(Watched& watched, UsageSample& sample) {
     auto reading = times_.read(watched.process);
+    watched.moved.clear();
     if (reading) {
         watched.last = std::move(reading->time);
+        watched.moved = std::move(reading->moved);
         watched.is_over = reading->ended;
     } else if (reading.error().severity == Severity::gone) {
         watched.is_over = true;
@@ -197,6 +199,7 @@ void ProcessUsage::tell_of(Watched& watched, UsageSample& sample) {
             watched.resources.look(proc_root_, pid, total_of(watched.last),
                                    details_.resources_every, is_turn_of(pid, collections_));
     }
+    usage.moved = watched.moved;
     sample.consumers.push_back(std::move(usage));
 }
 

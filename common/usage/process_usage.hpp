@@ -51,7 +51,8 @@ private:
         WatchedProcess process;
         ConsumerPtr consumer; // none for a kernel thread
         SocketTimes baseline;
-        SocketTimes last; // what was seen of it when it could last be read
+        SocketTimes last;  // what was seen of it when it could last be read
+        SocketTimes moved; // in the last reading
         ResourceWatch resources;
         std::uint64_t looks = 0;
         std::uint64_t seen_in = 0; // the collection in which it was last listed

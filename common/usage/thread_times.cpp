@@ -104,6 +104,7 @@ Result<ThreadTimes> ThreadTimes::open(const std::filesystem::path& proc_root, pi
 
 void ThreadTimes::update(nanoseconds total, const CpuTopology& topology) {
     sockets_.resize(topology.sockets());
+    moved_.assign(topology.sockets(), nanoseconds(0));
     if (total <= std::exchange(last_total_, std::max(total, last_total_))) {
         return; // nothing to share, as with most VMs at most ticks
     }
@@ -159,14 +160,32 @@ void ThreadTimes::look_at(pid_t tid, const CpuTopology& topology) {
         return; // it did not run, so neither its place nor its name matters
     }
     ++thread.looks;
+    if (thread.socket >= topology.sockets() || topology.sockets() == 1) {
+        thread.socket.reset(); // the machine had others
+    }
+    const auto before = thread.socket;
     if (topology.sockets() > 1) {
         find_socket(thread, tid, topology);
     }
     if (!whole_ && is_due_for_name(thread.looks)) {
         find_component(thread, tid);
     }
-    sockets_.see(thread.socket < topology.sockets() ? thread.socket : 0, used);
+    see_on_sockets(before, thread.socket, used);
     components_.see(index_of(whole_.value_or(thread.component)), used);
+}
+
+// A thread that came from elsewhere went at any moment in between: half of the time is most likely.
+void ThreadTimes::see_on_sockets(std::optional<std::size_t> before, std::optional<std::size_t> now,
+                                 nanoseconds used) {
+    if (!before || !now || *before == *now) {
+        sockets_.see(now.value_or(0), used);
+        return;
+    }
+    const nanoseconds half = used / 2;
+    for (const auto& [socket, part] : {std::pair(*before, half), std::pair(*now, used - half)}) {
+        sockets_.see(socket, part);
+        moved_[socket] += part;
+    }
 }
 
 // Through the descriptor that is kept, else through one that is opened, and kept if there is room.

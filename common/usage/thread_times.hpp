@@ -52,8 +52,8 @@ public:
                                                   std::optional<Component> whole = std::nullopt);
 
     // `total` is what the process' clock shows now. A thread's time since the last update counts
-    // for the socket where the thread is now. Once the process has ended, its last total is shared
-    // as all before it.
+    // for the socket where the thread is now, and half of it for the one where it was. Once the
+    // process has ended, its last total is shared as all before it.
     void update(std::chrono::nanoseconds total, const CpuTopology& topology);
 
     // Since the process was born, by socket and by index_of(Component): both only grow, and each
@@ -64,6 +64,9 @@ public:
     [[nodiscard]] std::span<const std::chrono::nanoseconds> by_component() const {
         return components_.parts();
     }
+    // Of the last update, what is of threads that had gone to another socket since the one before:
+    // which part of it was used on which of the two is not known.
+    [[nodiscard]] const SocketTimes& moved() const { return moved_; }
 
 private:
     struct Thread {
@@ -71,7 +74,7 @@ private:
         FileDescriptor stat;  // for the CPU
         std::chrono::nanoseconds last{0};
         Component component = Component::emulator;
-        std::size_t socket = 0;
+        std::optional<std::size_t> socket; // not known on a machine of one
         std::uint64_t looks = 0;
         std::uint64_t seen_in = 0;
     };
@@ -86,6 +89,8 @@ private:
                                                        const char* file);
     void close(FileDescriptor& kept);
     [[nodiscard]] std::optional<std::chrono::nanoseconds> read_time(Thread& thread, pid_t tid);
+    void see_on_sockets(std::optional<std::size_t> before, std::optional<std::size_t> now,
+                        std::chrono::nanoseconds used);
     void find_socket(Thread& thread, pid_t tid, const CpuTopology& topology);
     void find_component(Thread& thread, pid_t tid);
 
@@ -99,6 +104,7 @@ private:
     std::chrono::nanoseconds last_total_{0};
     std::string buffer_;
     PartsOfTotal sockets_{1};
+    SocketTimes moved_;
     PartsOfTotal components_{kAllComponents.size()};
 };
 

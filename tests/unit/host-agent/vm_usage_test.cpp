@@ -337,10 +337,13 @@ TEST_F(TwoSockets, KeepWhatWasSpentOnEachWhenThreadsAreLookedAt) {
     static_cast<void>(usage.collect());
     for (unsigned tick = 1; tick <= 70; ++tick) { // some ticks with looks, some without
         run(tick % 2, 10);
-        const SocketTimes used = usage.collect().consumers[0].cpu_time;
-        ASSERT_EQ(used,
-                  (SocketTimes{tick / 2 * 10 * clock_tick(), (tick + 1) / 2 * 10 * clock_tick()}))
+        const UsageSample sample = usage.collect();
+        // Of a thread that went there in this tick, half was used where it came from.
+        ASSERT_EQ(sample.consumers[0].cpu_time,
+                  (SocketTimes{(tick - 1) * 5 * clock_tick(), (tick + 1) * 5 * clock_tick()}))
             << "tick " << tick;
+        const auto half = tick == 1 ? nanoseconds(0) : 5 * clock_tick();
+        ASSERT_EQ(sample.consumers[0].moved, (SocketTimes{half, half})) << "tick " << tick;
     }
 }
 

@@ -4,7 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace wattvisor {
@@ -30,6 +33,9 @@ protected:
         sample.consumers.clear();
         for (const auto& [who, time] : times) {
             sample.consumers.push_back({who, time, {}, {}});
+            if (const auto known = moved.find(who); known != moved.end()) {
+                sample.consumers.back().moved = known->second;
+            }
         }
         sample.busy_time = std::move(busy);
         take();
@@ -45,6 +51,7 @@ protected:
     }
 
     UsageSample sample;
+    std::map<ConsumerPtr, SocketTimes> moved; // in the next sample
     std::optional<nanoseconds> measured{1s};
     Ledger ledger{Residual::idle};
     TickUse use;
@@ -179,6 +186,111 @@ TEST_F(TwoSockets, TakesAClockThatWentBackForNoTime) {
     take({{a, {5s, 0s}}}, SocketTimes{5s, 0s});
     take({{a, {4s, 0s}}}, SocketTimes{5s, 0s});
     EXPECT_EQ(first().used_ns, (Numbers{0}));
+}
+
+// Threads' files tell where a thread is, not where it was: all that it did in a tick was claimed on
+// the socket to which it had gone, and what it did on the other was charged to others.
+TEST_F(TwoSockets, MovesWhatWasClaimedBeyondBusyTimeToTheSocketThatWasBusy) {
+    take({{a, {0s, 0s}}, {b, {0s, 0s}}}, SocketTimes{0s, 0s});
+    take({{a, {1s, 0s}}, {b, {0s, 1s}}}, SocketTimes{1s, 1s});
+    moved[a] = {0s, 1s};
+    take({{a, {1s, 1s}}, {b, {0s, 2s}}}, SocketTimes{1700ms, 2300ms}); // a went late
+    EXPECT_EQ(first().used_ns, (Numbers{700'000'000, 0}));
+    EXPECT_EQ(second().used_ns, (Numbers{300'000'000, kSecond})) << "b was there";
+    EXPECT_EQ(first().other_ns, 0U);
+    EXPECT_EQ(second().other_ns, 0U);
+    EXPECT_EQ(use.whole().used_ns, (Numbers{kSecond, kSecond}));
+    moved.clear();
+    take({{a, {1s, 1s}}, {b, {0s, 2s}}}, SocketTimes{1800ms, 2400ms});
+    EXPECT_EQ(first().other_ns, 100'000'000U) << "what was moved is no lag";
+    EXPECT_EQ(second().other_ns, 100'000'000U);
+}
+
+// Busy time is coarse: a claim that nothing speaks against stays where it is.
+TEST_F(TwoSockets, MovesNoClaimOfThreadsThatStayed) {
+    take({{a, {0s, 0s}}}, SocketTimes{0s, 0s});
+    take({{a, {1s, 1s}}}, SocketTimes{1s, 1s});
+    moved[a] = {0s, 5ms};
+    take({{a, {1s, 2s}}}, SocketTimes{1030ms, 1970ms});
+    EXPECT_EQ(first().used_ns, (Numbers{5'000'000}));
+    EXPECT_EQ(first().other_ns, 25'000'000U);
+    EXPECT_EQ(second().used_ns, (Numbers{995'000'000}));
+    moved.clear();
+    take({{a, {1s, 2s}}}, SocketTimes{1030ms, 2s});
+    EXPECT_EQ(second().other_ns, 5'000'000U) << "25 ms were a lag";
+}
+
+TEST_F(TwoSockets, MovesNoMoreThanWasBusyAndUnclaimed) {
+    take({{a, {0s, 0s}}}, SocketTimes{0s, 0s});
+    take({{a, {1s, 1s}}}, SocketTimes{1s, 1s});
+    moved[a] = {0s, 9s}; // of 1 s
+    take({{a, {1s, 2s}}}, SocketTimes{1010ms, 1950ms});
+    EXPECT_EQ(first().used_ns, (Numbers{10'000'000}));
+    EXPECT_EQ(second().used_ns, (Numbers{990'000'000}));
+    take({{a, {1s, 2s}}}, SocketTimes{1010ms, 2s});
+    EXPECT_EQ(second().other_ns, 10'000'000U) << "40 ms were a lag";
+}
+
+TEST_F(TwoSockets, MovesNothingToWhereAConsumerHasNeverBeen) {
+    take({{a, {0s, 0s}}}, SocketTimes{0s, 0s});
+    moved[a] = {0s, 1s};
+    take({{a, {0s, 1s}}}, SocketTimes{500ms, 500ms});
+    EXPECT_EQ(first().used_ns, (Numbers{0}));
+    EXPECT_EQ(second().used_ns, (Numbers{kSecond}));
+    EXPECT_EQ(first().other_ns, 500'000'000U);
+}
+
+TEST_F(TwoSockets, MovesClaimsInProportionInWhateverOrderTheyAreListed) {
+    for (const bool is_turned : {false, true}) {
+        use = TickUse{};
+        ledger = Ledger{Residual::idle};
+        moved.clear();
+        const auto take_both = [&](SocketTimes of_a, SocketTimes of_b, SocketTimes busy) {
+            std::vector<std::pair<ConsumerPtr, SocketTimes>> both{{a, std::move(of_a)},
+                                                                  {b, std::move(of_b)}};
+            if (is_turned) {
+                std::reverse(both.begin(), both.end());
+            }
+            take(both, std::move(busy));
+        };
+        take_both({0s, 0s}, {0s, 0s}, {0s, 0s});
+        take_both({1s, 1s}, {1s, 1s}, {2s, 2s});
+        moved[a] = {0s, 1s};
+        moved[b] = {0s, 2s};
+        take_both({1s, 2s}, {1s, 3s}, {2s + 1ns, 5s - 1ns});
+        EXPECT_EQ(first().used_ns, (Numbers{0, 0})) << "one nanosecond does not divide";
+        take_both({1s, 3s}, {1s, 5s}, {3s + 1ns, 7s - 1ns});
+        const std::size_t at_a = is_turned ? 1 : 0;
+        EXPECT_EQ(first().used_ns[at_a], 333'333'333U);
+        EXPECT_EQ(first().used_ns[1 - at_a], 666'666'666U);
+        EXPECT_EQ(second().used_ns[at_a], 666'666'667U);
+        EXPECT_EQ(second().used_ns[1 - at_a], 1'333'333'334U);
+    }
+}
+
+TEST_F(TwoSockets, MovesNothingWhileBusyTimeCannotBeRead) {
+    take({{a, {0s, 0s}}}, SocketTimes{0s, 0s});
+    moved[a] = {1s, 0s};
+    take({{a, {1s, 1s}}}, std::nullopt);
+    EXPECT_EQ(first().used_ns, (Numbers{kSecond}));
+    moved.clear();
+    take({{a, {1s, 1s}}}, SocketTimes{1s, 1s});
+    EXPECT_EQ(first().other_ns, 0U);
+    EXPECT_EQ(second().other_ns, 0U);
+}
+
+// At 100 ms the noise of busy time made ticks in which a VM ran a little into others' ticks.
+TEST_F(TwoSockets, ChargesOthersOverASecondWhereTicksAreShort) {
+    measured = 100ms;
+    take({{a, {0s, 0s}}}, SocketTimes{0s, 0s});
+    take({{a, {0s, 0s}}}, SocketTimes{30ms, 80ms});
+    EXPECT_EQ(first().other_ns, 3'000'000U);
+    EXPECT_EQ(second().other_ns, 35'000'000U) << "5 ms of 50, and 30 that cannot be an error";
+    take({{a, {10ms, 0s}}}, SocketTimes{30ms, 80ms});
+    EXPECT_EQ(first().other_ns, 1'700'000U) << "10 ms of the 27 that were left are a's";
+    measured = 1s;
+    take({{a, {10ms, 0s}}}, SocketTimes{30ms, 80ms});
+    EXPECT_EQ(first().other_ns, 15'300'000U) << "all that is left";
 }
 
 TEST_F(TwoSockets, KnowsTheMemoryOnEachSocketAndOfAllOthers) {

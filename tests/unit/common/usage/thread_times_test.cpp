@@ -138,7 +138,24 @@ TEST_F(FakeProcess, IsSplitByWhereItsThreadsAre) {
     thread(101, "CPU 0/KVM", 550, 2); // it moved
     thread(102, "CPU 1/KVM", 101, 3);
     times.update(651ns, kTwoSockets);
-    EXPECT_THAT(times.by_socket(), ElementsAre(500ns, 151ns));
+    EXPECT_THAT(times.by_socket(), ElementsAre(525ns, 126ns)) << "half of it, where it was";
+}
+
+TEST_F(FakeProcess, TellsWhatIsOfThreadsThatWentToAnotherSocket) {
+    thread(101, "CPU 0/KVM", 0, 1);
+    ThreadTimes times = open();
+    times.update(1ns, kTwoSockets);
+    EXPECT_THAT(times.moved(), ElementsAre(0ns, 0ns)) << "where it was before is not known";
+    thread(kPid, "qemu-system-x86", 400'000'000, 0);
+    thread(101, "CPU 0/KVM", 600'000'000, 3);
+    times.update(1s, kTwoSockets);
+    EXPECT_THAT(times.moved(), ElementsAre(300ms, 300ms));
+    thread(kPid, "qemu-system-x86", 500'000'000, 2);
+    thread(101, "CPU 0/KVM", 900'000'000, 2);
+    times.update(1400ms, kTwoSockets);
+    EXPECT_THAT(times.moved(), ElementsAre(50ms, 50ms));
+    times.update(1400ms, kTwoSockets);
+    EXPECT_THAT(times.moved(), ElementsAre(0ns, 0ns)) << "nothing was used";
 }
 
 TEST_F(FakeProcess, OnACpuThatNobodyKnowsStaysWhereItWas) {
