@@ -82,11 +82,13 @@ Result<bool> BpfCpuTime::read() {
 
 void BpfCpuTime::apply(const BpfEntries& entries) {
     for (std::size_t i = 0; i < entries.keys.size(); ++i) {
-        apply(entries.keys[i], entries.values[i]);
+        apply(entries.keys[i], entries.values[i],
+              entries.running_ns.empty() ? 0 : entries.running_ns[i]);
     }
 }
 
-void BpfCpuTime::apply(const bpf::ProcessKey& key, const bpf::ProcessEntry& entry) {
+void BpfCpuTime::apply(const bpf::ProcessKey& key, const bpf::ProcessEntry& entry,
+                       std::uint64_t running_ns) {
     Row* row = row_of(key);
     if (row == nullptr) {
         return;
@@ -100,7 +102,9 @@ void BpfCpuTime::apply(const bpf::ProcessKey& key, const bpf::ProcessEntry& entr
     if (time.comm != comm_of(entry)) {
         time.comm = comm_of(entry);
     }
-    time.missed[key.socket] = entry.flags / bpf::entry_one_missed;
+    time.slices.finished[key.socket] = std::chrono::nanoseconds(entry.ns - running_ns);
+    time.slices.running[key.socket] = std::chrono::nanoseconds(running_ns);
+    time.slices.missed[key.socket] = entry.flags / bpf::entry_one_missed;
     if ((entry.flags & bpf::entry_ended) != 0) {
         time.ended = true;
         ended_.push_back(key);
@@ -152,7 +156,7 @@ BpfCpuTime::Row* BpfCpuTime::row_of(const bpf::ProcessKey& key) {
         time.start_ticks = id.start_ticks;
         time.start_ns = key.start_ns;
         time.cpu_time.assign(busy_.size(), std::chrono::nanoseconds(0));
-        time.missed.assign(busy_.size(), 0);
+        time.slices = {time.cpu_time, time.cpu_time, MissedSlices(busy_.size())};
     }
     return time.start_ns == key.start_ns ? &place->second : nullptr;
 }

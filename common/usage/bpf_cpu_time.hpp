@@ -32,8 +32,7 @@ struct BpfProcessTime {
     bool ended = false; // its time is final, and the next reading is without it
     std::string comm;   // as it is now, or was at the end. Chosen by the process: hostile
     SocketTimes cpu_time;
-    // How often, per socket, it ran there for a time that the kernel did not show.
-    MissedSlices missed;
+    SliceCount slices; // the same in its parts, and how often the kernel did not show one
 };
 
 // Processes per socket that can be counted at a time; 130 bytes of kernel memory each. A reading
@@ -93,7 +92,8 @@ private:
     };
 
     void apply(const BpfEntries& entries);
-    void apply(const bpf::ProcessKey& key, const bpf::ProcessEntry& entry);
+    void apply(const bpf::ProcessKey& key, const bpf::ProcessEntry& entry,
+               std::uint64_t running_ns);
     Row* row_of(const bpf::ProcessKey& key);
     void find_missed_ends();
     void apply_slots(const std::vector<bpf::CpuSlot>& slots);

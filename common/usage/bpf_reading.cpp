@@ -69,10 +69,15 @@ std::vector<std::pair<unsigned, bpf::CpuSlot>> slots_of(BpfMaps& maps, const bpf
     return slots;
 }
 
+struct Settled {
+    bpf::ProcessEntry entry;
+    std::uint64_t running_ns = 0; // of its time
+};
+
 // The entry, with what runs added to its time. No value where the process has no entry.
-Result<std::optional<bpf::ProcessEntry>> settle(BpfMaps& maps, const bpf::ProcessKey& key,
-                                                const std::vector<unsigned>& cpus) {
-    std::optional<bpf::ProcessEntry> settled;
+Result<std::optional<Settled>> settle(BpfMaps& maps, const bpf::ProcessKey& key,
+                                      const std::vector<unsigned>& cpus) {
+    std::optional<Settled> settled;
     for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
         const auto slots = slots_of(maps, key, cpus);
         auto entry = maps.read_entry(key);
@@ -88,12 +93,14 @@ Result<std::optional<bpf::ProcessEntry>> settle(BpfMaps& maps, const bpf::Proces
         }
         const std::uint64_t now = maps.now();
         bool changed = false;
+        std::uint64_t running_ns = 0;
         for (const auto& [cpu, slot] : slots) {
             const bool same = maps.read_slot(cpu).seq == slot.seq;
-            (*entry)->ns += same ? since(slot, now) : 0;
+            running_ns += same ? since(slot, now) : 0;
             changed = changed || !same;
         }
-        settled = *entry;
+        (*entry)->ns += running_ns;
+        settled = Settled{**entry, running_ns};
         if (!changed) {
             break;
         }
@@ -104,6 +111,7 @@ Result<std::optional<bpf::ProcessEntry>> settle(BpfMaps& maps, const bpf::Proces
 Result<bool> settle_all(BpfMaps& maps, const std::vector<Running>& running, BpfEntries& settled) {
     settled.keys.clear();
     settled.values.clear();
+    settled.running_ns.clear();
     std::vector<unsigned> cpus;
     for (std::size_t i = 0; i < running.size(); ++i) {
         if (running[i].now) {
@@ -118,7 +126,8 @@ Result<bool> settle_all(BpfMaps& maps, const std::vector<Running>& running, BpfE
         }
         if (*entry) {
             settled.keys.push_back(running[i].key);
-            settled.values.push_back(**entry);
+            settled.values.push_back((*entry)->entry);
+            settled.running_ns.push_back((*entry)->running_ns);
         }
         cpus.clear();
     }

@@ -29,6 +29,7 @@ namespace wattvisor {
 struct BpfEntries {
     std::vector<bpf::ProcessKey> keys;
     std::vector<bpf::ProcessEntry> values; // as many
+    std::vector<std::uint64_t> running_ns; // of these, what still runs; none where nothing does
 };
 
 class BpfMaps {

@@ -87,18 +87,16 @@ void BpfTimeSource::note_clock(WatchedProcess& process, nanoseconds counted) con
 }
 
 SocketTimes BpfTimeSource::time_of(WatchedProcess& process, const BpfProcessTime& counted) const {
-    const bool is_short = std::any_of(counted.missed.begin(), counted.missed.end(),
+    const bool is_short = std::any_of(counted.slices.missed.begin(), counted.slices.missed.end(),
                                       [](std::uint32_t missed) { return missed > 0; });
     if (!process.clocked && is_short && process.before_count) {
-        process.clocked =
-            std::make_unique<ClockedTime>(topology_->sockets(), *process.before_count);
+        process.clocked = std::make_unique<ClockedTime>(counted.cpu_time, *process.before_count);
     }
     if (!process.clocked) {
         return counted.cpu_time;
     }
     const auto clock = counted.ended ? Result<nanoseconds>(Error{}) : process.clock.read();
-    return process.clocked->update(counted.cpu_time, counted.missed,
-                                   clock ? std::optional(*clock) : std::nullopt);
+    return process.clocked->update(counted.slices, clock ? std::optional(*clock) : std::nullopt);
 }
 
 std::vector<ShortLife> BpfTimeSource::take_short_lives() {

@@ -2,43 +2,70 @@
 #include "common/usage/clocked_time.hpp"
 
 #include <algorithm>
-#include <numeric>
+#include <utility>
 
 namespace wattvisor {
 
 using std::chrono::nanoseconds;
 
-SocketTimes ClockedTime::update(const SocketTimes& counted, const MissedSlices& missed,
-                                std::optional<nanoseconds> clock) {
-    const nanoseconds before = total_;
-    const nanoseconds growth = total_of(counted) - total_of(last_);
-    for (std::size_t socket = 0; socket < counted.size(); ++socket) {
-        parts_.see(socket, counted[socket] - last_[socket]);
+ClockedTime::ClockedTime(const SocketTimes& told, nanoseconds before)
+    : before_(before), total_(total_of(told)), parts_(told.size()) {
+    for (std::size_t socket = 0; socket < told.size(); ++socket) {
+        parts_.see(socket, told[socket]);
     }
-    const bool is_first = total_ == nanoseconds(0);
-    if (is_first || !clock) {
-        total_ += growth; // what was told before counts, also where it was too much
-    }
-    if (clock) {
-        total_ = std::max(total_, *clock - before_);
-    }
-    see_missed(total_ - before - growth, missed);
-    last_ = counted;
-    last_missed_ = missed;
     parts_.advance(total_);
+}
+
+SocketTimes ClockedTime::update(const SliceCount& count, std::optional<nanoseconds> clock) {
+    see(count, clock);
+    parts_.advance(total_);
+    last_ = count;
     const auto parts = parts_.parts();
     return {parts.begin(), parts.end()};
 }
 
+void ClockedTime::see(const SliceCount& count, std::optional<nanoseconds> clock) {
+    const std::size_t sockets = count.finished.size();
+    SocketTimes sure(sockets, nanoseconds(0));
+    SocketTimes running(sockets, nanoseconds(0));
+    for (std::size_t socket = 0; last_ && socket < sockets; ++socket) {
+        // Of a slice that seemed to run at the last look, the part until then was told.
+        const nanoseconds ended = count.finished[socket] - last_->finished[socket];
+        const nanoseconds told = last_->running[socket];
+        sure[socket] = std::max(ended - told, nanoseconds(0));
+        running[socket] = std::max(count.running[socket] - std::max(told - ended, nanoseconds(0)),
+                                   nanoseconds(0));
+    }
+    const nanoseconds all_sure = total_of(sure);
+    const nanoseconds all_running = total_of(running);
+    const nanoseconds growth =
+        clock ? std::max(*clock - before_ - total_, nanoseconds(0)) : all_sure + all_running;
+    total_ += growth;
+    const nanoseconds beyond = std::max(growth - all_sure, nanoseconds(0));
+    const double part = all_running > beyond ? static_cast<double>(beyond.count()) /
+                                                   static_cast<double>(all_running.count())
+                                             : 1.0;
+    for (std::size_t socket = 0; socket < sockets; ++socket) {
+        parts_.see(socket,
+                   sure[socket] + nanoseconds(static_cast<std::int64_t>(
+                                      static_cast<double>(running[socket].count()) * part)));
+    }
+    see_missed(beyond - std::min(beyond, all_running), count.missed);
+}
+
 // Where it was missed since the last time; as what was counted where nothing tells.
 void ClockedTime::see_missed(nanoseconds time, const MissedSlices& missed) {
-    MissedSlices fresh(missed);
-    for (std::size_t socket = 0; socket < fresh.size(); ++socket) {
-        fresh[socket] = missed[socket] != last_missed_[socket] ? 1 : 0;
+    const auto is_fresh = [&](std::size_t socket) {
+        return missed[socket] != (last_ ? last_->missed[socket] : 0);
+    };
+    std::int64_t places = 0;
+    for (std::size_t socket = 0; socket < missed.size(); ++socket) {
+        places += is_fresh(socket) ? 1 : 0;
     }
-    const auto places = std::accumulate(fresh.begin(), fresh.end(), 0U);
-    for (std::size_t socket = 0; socket < fresh.size() && places > 0; ++socket) {
-        parts_.see(socket, fresh[socket] > 0 ? time / places : nanoseconds(0));
+    for (std::size_t socket = 0; socket < missed.size(); ++socket) {
+        if (is_fresh(socket)) {
+            parts_.see(socket, time / places);
+        }
     }
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The CPU time of a process of which a count per socket has missed some: the process' own clock
-// says how much it was, and the count where. Goes on where the count was, and never goes back.
-// Pure; one thread.
+// says how much it was, and the count where. Slices that are over were surely there; one that seems
+// to run may have ended without a word, so it has what the clock says beyond those. Goes on where
+// the count was, and never goes back. Pure; one thread.
 #pragma once
 
 #include "common/usage/cpu_topology.hpp"
@@ -18,24 +19,30 @@ namespace wattvisor {
 // How often something was missed, per socket; begins again at 0 after its largest value.
 using MissedSlices = boost::container::small_vector<std::uint32_t, 2>;
 
+// What such a count says now.
+struct SliceCount {
+    SocketTimes finished; // slices that are over
+    SocketTimes running;  // since when others seem to run
+    MissedSlices missed;
+};
+
 class ClockedTime {
 public:
-    // `before` is what the clock showed when the count began.
-    ClockedTime(std::size_t sockets, std::chrono::nanoseconds before)
-        : before_(before), last_(sockets), last_missed_(sockets), parts_(sockets) {}
+    // `told` is what was told of the process until now, and `before` what its clock showed when the
+    // count began.
+    ClockedTime(const SocketTimes& told, std::chrono::nanoseconds before);
 
-    // What was counted until now, where some was missed, and the clock; none where the process has
-    // ended: then the count has the last word.
-    [[nodiscard]] SocketTimes update(const SocketTimes& counted, const MissedSlices& missed,
+    // No clock where the process has ended: then the count has the last word.
+    [[nodiscard]] SocketTimes update(const SliceCount& count,
                                      std::optional<std::chrono::nanoseconds> clock);
 
 private:
+    void see(const SliceCount& count, std::optional<std::chrono::nanoseconds> clock);
     void see_missed(std::chrono::nanoseconds time, const MissedSlices& missed);
 
     std::chrono::nanoseconds before_;
     std::chrono::nanoseconds total_{0};
-    SocketTimes last_; // counted
-    MissedSlices last_missed_;
+    std::optional<SliceCount> last_;
     PartsOfTotal parts_;
 };
 

@@ -374,7 +374,7 @@ TEST_F(LiveBpf, PutsTimeOnTheSocketWhereItWasSpent) {
         const BpfProcessTime* process = split->find(child, start_ticks(child));
         ::waitpid(child, nullptr, 0);
         ASSERT_NE(process, nullptr);
-        if (process->missed != MissedSlices{0, 0}) {
+        if (process->slices.missed != MissedSlices{0, 0}) {
             continue;
         }
         EXPECT_GE(process->cpu_time[0] + split->unclaimed()[0], 19ms);

@@ -101,8 +101,8 @@ TEST(BpfTable, TellsOfWhichProcessSomeTimeWasMissed) {
     kernel.entries[key_of(3, 1)] = {20, "a", 1, 0};
     kernel.entries[key_of(4, 0)] = {30, "b", 1, 0};
     ASSERT_TRUE(times.read());
-    EXPECT_EQ(times.find(3, 300)->missed, (MissedSlices{3, 0}));
-    EXPECT_EQ(times.find(4, 400)->missed, (MissedSlices{0, 0}));
+    EXPECT_EQ(times.find(3, 300)->slices.missed, (MissedSlices{3, 0}));
+    EXPECT_EQ(times.find(4, 400)->slices.missed, (MissedSlices{0, 0}));
 }
 
 // on_free() marks one socket's entry after the other, and a reading may come between.
