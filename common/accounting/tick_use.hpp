@@ -2,8 +2,8 @@
 // What ran in one tick, made ready for splitting: CPU time per consumer for each socket and for the
 // whole machine, and what was busy beyond it. Busy time can be read a little short of what the
 // consumers' own clocks say; the lag is remembered here and taken from what shows up later. Of a
-// thread that went to another socket a source may only know where it is now: what it claims there
-// beyond what was busy is moved to the socket that was. Belongs to the meter.
+// thread that went to another socket a source may not know what it used on which of the two: what
+// it claims on one beyond what was busy there is moved to one that was. Belongs to the meter.
 #pragma once
 
 #include "common/accounting/consumer.hpp"

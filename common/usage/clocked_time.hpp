@@ -22,7 +22,7 @@ using MissedSlices = boost::container::small_vector<std::uint32_t, 2>;
 // What such a count says now.
 struct SliceCount {
     SocketTimes finished; // slices that are over
-    SocketTimes running;  // since when others seem to run
+    SocketTimes running;  // of others, for how long they seem to run
     MissedSlices missed;
 };
 

@@ -52,8 +52,8 @@ public:
                                                   std::optional<Component> whole = std::nullopt);
 
     // `total` is what the process' clock shows now. A thread's time since the last update counts
-    // for the socket where the thread is now, and half of it for the one where it was. Once the
-    // process has ended, its last total is shared as all before it.
+    // for the socket where the thread is now; of one that was on another at the last update, half
+    // counts for each. Once the process has ended, its last total is shared as all before it.
     void update(std::chrono::nanoseconds total, const CpuTopology& topology);
 
     // Since the process was born, by socket and by index_of(Component): both only grow, and each

@@ -59,7 +59,7 @@ TEST_F(OwnProcess, IsWhatTheProgramCounted) {
 }
 
 // Measured: the switches of a VM's thread to and from the machine's first process were not shown,
-// and an eighth of its time was charged to others.
+// and 7 % of its time was charged to others.
 TEST_F(OwnProcess, IsCompletedByItsClockWhereSomeWasMissed) {
     entry(0).ns = 1000;
     EXPECT_EQ(read(), (SocketTimes{1us, 0ns}));
