@@ -73,6 +73,9 @@ private:
     [[nodiscard]] bool is_due(const std::string& uuid, const Watched& watched) const;
     void look_at_due();
     void search(Watched& watched);
+    void adopt_children();
+    bool watch_helper(Watched& watched, pid_t pid, std::uint64_t start_ticks, Component component);
+    [[nodiscard]] std::unordered_map<pid_t, Watched*> owners();
     void read(Watched& watched);
     [[nodiscard]] bool is_charged_from_birth(const ProcessClock& clock) const;
     [[nodiscard]] ConsumerUsage usage_of(Watched& watched) const;

@@ -99,6 +99,28 @@ SocketTimes BpfTimeSource::time_of(WatchedProcess& process, const BpfProcessTime
     return process.clocked->update(counted.slices, clock ? std::optional(*clock) : std::nullopt);
 }
 
+bool BpfTimeSource::is_young(const BpfProcessTime& process) const {
+    return process.start_ns >= older_tick_ns_ && !process.is_kernel_thread;
+}
+
+std::vector<YoungProcess> BpfTimeSource::young_processes() {
+    std::vector<std::pair<std::uint64_t, YoungProcess>> found;
+    if (is_read_) {
+        program_->for_each([this, &found](const BpfProcessTime& process) {
+            if (is_young(process) && !process.ended) {
+                found.push_back(
+                    {process.start_ns, {process.pid, process.start_ticks, process.parent}});
+            }
+        });
+    }
+    std::ranges::sort(found, {}, &std::pair<std::uint64_t, YoungProcess>::first);
+    std::vector<YoungProcess> young;
+    for (const auto& [born, process] : found) {
+        young.push_back(process);
+    }
+    return young;
+}
+
 std::vector<ShortLife> BpfTimeSource::take_short_lives() {
     std::vector<ShortLife> lives;
     if (!is_read_) {
@@ -107,8 +129,7 @@ std::vector<ShortLife> BpfTimeSource::take_short_lives() {
     program_->for_each([this, &lives](const BpfProcessTime& process) {
         const std::pair id(process.pid, process.start_ticks);
         // One that was alive at the tick before is charged as a whole: most of its time is of now.
-        if (process.start_ns >= older_tick_ns_ && !process.is_kernel_thread &&
-            !claimed_.contains(id) && !told_before_.contains(id) &&
+        if (is_young(process) && !claimed_.contains(id) && !told_before_.contains(id) &&
             (process.ended || is_gone(process.pid))) {
             lives.push_back({process.parent, process.comm, process.cpu_time});
             told_.insert(id);

@@ -25,6 +25,7 @@ public:
     [[nodiscard]] const CpuTopologyPtr& topology() const override { return topology_; }
     void begin() override;
     [[nodiscard]] Result<ProcessReading> read(WatchedProcess& process) override;
+    [[nodiscard]] std::vector<YoungProcess> young_processes() override;
     [[nodiscard]] std::vector<ShortLife> take_short_lives() override;
     // Of the same reading as the processes, so never short of them, with what was hidden from the
     // program as far as idle time tells.
@@ -34,6 +35,7 @@ public:
     [[nodiscard]] std::uint64_t lost() const override { return program_->lost(); }
 
 private:
+    [[nodiscard]] bool is_young(const BpfProcessTime& process) const;
     [[nodiscard]] SocketTimes time_of(WatchedProcess& process, const BpfProcessTime& counted) const;
     void note_clock(WatchedProcess& process, std::chrono::nanoseconds counted) const;
 

@@ -24,6 +24,7 @@ public:
     [[nodiscard]] const CpuTopologyPtr& topology() const override { return topology_; }
     void begin() override;
     [[nodiscard]] Result<ProcessReading> read(WatchedProcess& process) override;
+    [[nodiscard]] std::vector<YoungProcess> young_processes() override { return {}; }
     [[nodiscard]] std::vector<ShortLife> take_short_lives() override;
     [[nodiscard]] std::optional<SocketTimes> busy_time() override;
     [[nodiscard]] std::chrono::nanoseconds busy_error() const override { return busy_.error(); }

@@ -35,6 +35,13 @@ struct ShortLife {
     SocketTimes time;
 };
 
+// One that runs, and was born since the tick before or the one before that.
+struct YoungProcess {
+    pid_t pid = 0;
+    std::uint64_t start_ticks = 0; // field 22 of /proc/PID/stat
+    pid_t parent = 0;              // when it first ran
+};
+
 class CpuTimeSource {
 public:
     CpuTimeSource() = default;
@@ -48,6 +55,9 @@ public:
 
     // Begins a tick: reads what is read once for all processes.
     virtual void begin() = 0;
+    // A parent before its children. Empty where the source does not know; kernel threads are left
+    // out.
+    [[nodiscard]] virtual std::vector<YoungProcess> young_processes() = 0;
     // An error where the time is not known just now; a process that is gone without a trace is
     // Severity gone.
     [[nodiscard]] virtual Result<ProcessReading> read(WatchedProcess& process) = 0;

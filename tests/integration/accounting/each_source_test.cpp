@@ -237,6 +237,51 @@ TEST_P(EachSource, ChargesAVmForWhatItStartedAndNobodySaw) {
     EXPECT_GE(time_of("vm") - before - own, 60ms - kSlack);
 }
 
+// A child that works while the agent looks, long after the looks for helpers that follow a start.
+TEST_P(EachSource, ChargesAVmForAChildThatIsAtWork) {
+    if (times->name() != "bpf") {
+        EXPECT_TRUE(times->young_processes().empty()) << "clocks know of none";
+        return;
+    }
+    EndingChild qemu([](SeenTimes& seen) {
+        while (seen.ns[0] == 0) {
+            ::sched_yield();
+        }
+        const pid_t child = ::fork();
+        if (child == 0) {
+            test::burn(seen.ns[1], 60ms);
+            seen.ns[2] = static_cast<std::uint64_t>(::getpid());
+            while (seen.ns[3] == 0) {
+                ::sched_yield();
+            }
+            ::_exit(0);
+        }
+        ::waitpid(child, nullptr, 0);
+        seen.ns[4] = 1;
+        ::pause();
+    });
+    vms->update({vm_of(qemu.pid(), "vm")});
+    for (int i = 0; i < 10; ++i) {
+        tick(*vms);
+    }
+    clockid_t own_clock{};
+    ASSERT_EQ(::clock_getcpuclockid(qemu.pid(), &own_clock), 0);
+    const nanoseconds before = time_of("vm") - clock_time(own_clock);
+    qemu.seen().ns[0] = 1;
+    while (qemu.seen().ns[2] == 0) {
+        ::sched_yield();
+    }
+    tick(*vms);
+    EXPECT_GE(time_of("vm") - before - clock_time(own_clock), 60ms - kSlack);
+    qemu.seen().ns[3] = 1;
+    while (qemu.seen().ns[4] == 0) {
+        ::sched_yield();
+    }
+    tick(*vms);
+    tick(*vms); // by now its end is known, and it must not be charged as a short life once more
+    EXPECT_LE(time_of("vm") - before - clock_time(own_clock), 60ms + 2 * kSlack);
+}
+
 // The kernel writes down what a thread ran when it leaves the CPU. A vCPU that never does would be
 // charged nothing for as long as it works most.
 TEST_P(EachSource, ChargesAThreadThatNeverSleepsAtEveryTick) {

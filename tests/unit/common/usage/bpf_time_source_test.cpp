@@ -10,6 +10,7 @@
 #include <memory>
 #include <unistd.h>
 #include <utility>
+#include <vector>
 
 namespace wattvisor {
 namespace {
@@ -74,6 +75,35 @@ TEST_F(OwnProcess, IsCompletedByItsClockWhereSomeWasMissed) {
     entry(0).flags = bpf::entry_ended;
     entry(0).ns = 3000;
     EXPECT_EQ(read(), (SocketTimes{3us, now[1]})) << "its end is counted";
+}
+
+// Whoever has adopted a parent can adopt its children in the same go.
+TEST_F(OwnProcess, TellsOfThoseThatWereBornSinceParentsFirst) {
+    source->begin();
+    source->begin();
+    const auto now = static_cast<std::uint64_t>(clock_time(CLOCK_BOOTTIME).count());
+    const auto add = [&](unsigned pid, std::uint64_t born, unsigned parent, unsigned flags = 0) {
+        bpf::ProcessEntry& entry = maps->entries[{born, pid, 0}];
+        entry.ns = 1000;
+        entry.parent = parent;
+        entry.flags = flags;
+    };
+    add(70'002, now + 2, 70'003);
+    add(70'003, now + 1, 42);
+    add(70'004, now + 3, 2, bpf::entry_kernel_thread);
+    add(70'005, now + 4, 42, bpf::entry_ended);
+    add(70'006, 1, 42); // as old as the machine
+    source->begin();
+    const std::vector<YoungProcess> young = source->young_processes();
+    ASSERT_EQ(young.size(), 2U);
+    EXPECT_EQ(young[0].pid, 70'003);
+    EXPECT_EQ(young[0].parent, 42);
+    EXPECT_EQ(young[0].start_ticks, (now + 1) / static_cast<std::uint64_t>(clock_tick().count()));
+    EXPECT_EQ(young[1].pid, 70'002);
+    source->begin();
+    EXPECT_EQ(source->young_processes().size(), 2U) << "once more: it may have been too early";
+    source->begin();
+    EXPECT_TRUE(source->young_processes().empty());
 }
 
 } // namespace

@@ -271,6 +271,7 @@ public:
     [[nodiscard]] Result<ProcessReading> read(WatchedProcess&) override {
         return ProcessReading{SocketTimes(1), false};
     }
+    [[nodiscard]] std::vector<YoungProcess> young_processes() override { return {}; }
     [[nodiscard]] std::vector<ShortLife> take_short_lives() override { return {}; }
     [[nodiscard]] std::optional<SocketTimes> busy_time() override { return std::nullopt; }
     [[nodiscard]] std::chrono::nanoseconds busy_error() const override { return {}; }
