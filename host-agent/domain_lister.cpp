@@ -8,7 +8,9 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <chrono>
 #include <functional>
+#include <system_error>
 #include <utility>
 
 namespace wattvisor::host {
@@ -41,15 +43,45 @@ Result<bool> DomainLister::reconcile(virConnectPtr connection) {
 }
 
 Result<bool> DomainLister::is_list_due(virConnectPtr connection) {
+    const bool is_quiet = is_run_dir_quiet(); // in each round, and before libvirt is asked
+    const std::size_t last_question = std::exchange(asked_in_, round_);
     if (!ids_ || !outdated_.empty() || round_ - listed_in_ >= kRoundsPerList ||
         ids_->size() + kRoomForIds > kMostIds) {
         return true;
+    }
+    if (is_quiet && round_ - last_question < rounds_per_question_ && is_in_run_dir()) {
+        asked_in_ = last_question;
+        return false;
     }
     const auto ids = list_domain_ids(connection, ids_->size() + kRoomForIds);
     if (!ids) {
         return ids.error();
     }
     return *ids != *ids_;
+}
+
+// Whether no file came, went or was renamed since the round before. QEMU's driver makes NAME.pid
+// and NAME.xml when a VM starts, removes them when it ends, and writes NAME.xml anew with each
+// change: qemuProcessStart(), qemuProcessStop() and virDomainObjSave() of libvirt.
+bool DomainLister::is_run_dir_quiet() {
+    // The kernel's clock for files steps by up to 10 ms: what comes right behind a change is not
+    // seen in the time of the folder.
+    constexpr std::chrono::milliseconds kSettled(100);
+    std::error_code error;
+    const auto changed = std::filesystem::last_write_time(run_dir_, error);
+    if (error) {
+        run_dir_changed_.reset();
+        return false;
+    }
+    const bool is_same = run_dir_changed_ == changed;
+    run_dir_changed_ = changed;
+    return is_same && std::filesystem::file_time_type::clock::now() - changed > kSettled;
+}
+
+// Not so for another driver, or where the folder is another one's.
+bool DomainLister::is_in_run_dir() const {
+    return !known_.empty() && std::all_of(known_.begin(), known_.end(),
+                                          [](const auto& known) { return known.second.pid != 0; });
 }
 
 Result<bool> DomainLister::list(virConnectPtr connection) {
@@ -71,6 +103,9 @@ Result<bool> DomainLister::list(virConnectPtr connection) {
         }
         const auto known = known_.find(seen.uuid);
         const bool is_known = known != known_.end() && !is_outdated(known->second, seen);
+        if (known != known_.end()) {
+            seen.events = known->second.events + (outdated_.contains(seen.uuid) ? 1U : 0U);
+        }
         if (is_known) {
             seen = std::move(known->second);
         } else if (!describe(domain.get(), seen)) {

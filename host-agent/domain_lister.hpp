@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Keeps the list of active VMs of a libvirt connection. Each round asks for their ids, so that a
-// start or an end is seen although its event was lost. It lists the domains only when the ids are
-// others, when an event named one, or now and then. It asks for a domain's XML only when the domain
-// is new, was started anew or renamed, when an event named it, or when its turn has come: a lost
-// event that changed no id costs a little more than a minute, and a thousand VMs never cost a
+// start or an end is seen although its event was lost; or looks whether a file came or went where
+// libvirt keeps those of running VMs, and asks now and then. It lists the domains only when the ids
+// are others, when an event named one, or now and then. It asks for a domain's XML only when the
+// domain is new, was started anew or renamed, when an event named it, or when its turn has come: a
+// lost event that changed no id costs a little more than a minute, and a thousand VMs never cost a
 // thousand calls at once. Libvirt thread only. Never keeps a libvirt object and never fails as a
 // whole because of one VM.
 #pragma once
@@ -23,11 +24,16 @@ namespace wattvisor::host {
 
 class DomainLister {
 public:
-    explicit DomainLister(std::filesystem::path run_dir) : run_dir_(std::move(run_dir)) {}
+    // While nothing changes in `run_dir`, libvirt is asked every `rounds_per_question` rounds.
+    explicit DomainLister(std::filesystem::path run_dir, std::size_t rounds_per_question = 1)
+        : run_dir_(std::move(run_dir)), rounds_per_question_(rounds_per_question) {}
 
     // One round. True if the list may be another than before. An error means that libvirt did not
     // answer.
     [[nodiscard]] Result<bool> reconcile(virConnectPtr connection);
+
+    // Whether libvirt was asked in the last round.
+    [[nodiscard]] bool has_asked() const { return asked_in_ == round_; }
 
     // The active VMs, ordered by UUID, as of the last round.
     [[nodiscard]] std::vector<Vm> vms() const;
@@ -45,6 +51,8 @@ public:
 
 private:
     [[nodiscard]] Result<bool> is_list_due(virConnectPtr connection);
+    [[nodiscard]] bool is_run_dir_quiet();
+    [[nodiscard]] bool is_in_run_dir() const;
     [[nodiscard]] Result<bool> list(virConnectPtr connection);
     [[nodiscard]] bool find_missing_pids();
     void find_pid(Vm& vm) const;
@@ -56,6 +64,8 @@ private:
     void note_problem(const std::string& uuid, const Error& error);
 
     std::filesystem::path run_dir_;
+    std::size_t rounds_per_question_;
+    std::optional<std::filesystem::file_time_type> run_dir_changed_; // at the last round
     std::map<std::string, Vm> known_;
     std::set<std::string> outdated_;
     // The start of each VM whose carried energy was read: what is written there while it runs is
@@ -66,6 +76,7 @@ private:
     std::optional<std::vector<int>> ids_; // of all VMs at the last list, ascending; none before it
     std::size_t round_ = 0;
     std::size_t listed_in_ = 0; // the round of the last list
+    std::size_t asked_in_ = 0;  // and of the last question
 };
 
 } // namespace wattvisor::host

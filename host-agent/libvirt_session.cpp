@@ -72,6 +72,14 @@ const char* close_reason_text(int reason) {
     }
 }
 
+// Where the folder of the VMs' files tells of starts and ends, libvirt is asked so often only. An
+// answer must not be older than what is said to be a libvirt that hangs.
+std::size_t rounds_per_question(std::chrono::nanoseconds reconcile) {
+    constexpr std::chrono::seconds kLongestSilence(5);
+    return static_cast<std::size_t>(std::max<std::int64_t>(
+        kLongestSilence / std::max(reconcile, std::chrono::nanoseconds(1)), 1));
+}
+
 // Nothing may be thrown through libvirt's C frames; a callback that failed is made up for by the
 // next reconciling.
 template <typename Body>
@@ -88,7 +96,8 @@ void guarded(Body body) noexcept {
 } // namespace
 
 LibvirtSession::LibvirtSession(WatcherSettings settings, Listener listener)
-    : settings_(std::move(settings)), listener_(std::move(listener)), lister_(settings_.run_dir),
+    : settings_(std::move(settings)), listener_(std::move(listener)),
+      lister_(settings_.run_dir, rounds_per_question(settings_.reconcile)),
       timer_(virEventAddTimeout(0, timer_fired, this, nullptr)), retry_(settings_.first_retry) {
     if (settings_.carry) {
         keeper_.emplace(settings_.carry, settings_.carry_timing);
@@ -230,7 +239,9 @@ void LibvirtSession::reconcile() {
     }
     retry_ = settings_.first_retry;
     const auto now = std::chrono::steady_clock::now();
-    listener_.answered(now);
+    if (lister_.has_asked()) {
+        listener_.answered(now);
+    }
     if (*changed || !published_ || !published_->connected) {
         publish(VmList{lister_.vms(), true, {}, now});
     } else {

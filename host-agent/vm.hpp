@@ -25,6 +25,9 @@ struct Vm {
     bool shared_memory = false; // without it, QEMU cannot offer virtiofs
     CarriedEnergy carried;      // what came with this start of it; empty if nothing did
 
+    // How often an event named it: a device may have come, and with it a helper process.
+    unsigned events = 0;
+
     friend bool operator==(const Vm&, const Vm&) = default;
 };
 

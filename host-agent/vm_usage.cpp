@@ -24,10 +24,21 @@ nanoseconds since_boot() {
 
 // Many more looks than a VM's start takes, at a look per tick.
 constexpr std::uint64_t kFirstLooks = 5;
-// Later, each VM has its turn: for the times of its single threads, and for helpers that were
-// plugged in. The second is a multiple of the first.
+// Later, each VM has its turn: for the times of its single threads, and, every second time, for
+// helpers that came without an event. Where there are many VMs the turns come less often, so that a
+// thousand cost little more than a hundred.
 constexpr std::uint64_t kTicksPerLook = 60;
-constexpr std::uint64_t kTicksPerSearch = 120;
+constexpr std::uint64_t kMostTicksPerLook = 240;
+constexpr std::uint64_t kLooksPerSearch = 2;
+
+std::uint64_t ticks_per_look(std::size_t vms) {
+    std::uint64_t ticks = kTicksPerLook;
+    while (ticks < kMostTicksPerLook && ticks < vms) {
+        ticks *= 2; // in few steps: each one shifts the turns
+    }
+    return ticks;
+}
+
 // What is the same for all VMs is listed anew for a VM that starts, and else so seldom: with a
 // hundred VMs one of them is searched at nearly every tick.
 constexpr std::uint64_t kTicksPerRefresh = 60;
@@ -96,6 +107,7 @@ void VmUsage::take_news(Watched& watched, const Vm& vm) {
         watched.looks = 0;
     } else {
         watched.consumer = make_consumer(vm, roots_.proc, true);
+        watched.looks = 0;
     }
 }
 
@@ -115,7 +127,8 @@ void VmUsage::watch_qemu(Watched& watched) {
 
 // Right after its start helpers come one after the other; later they seldom change.
 bool VmUsage::is_due(const std::string& uuid, const Watched& watched) const {
-    return watched.looks < kFirstLooks || turn_of(uuid, kTicksPerLook) == ticks_ % kTicksPerLook;
+    const std::uint64_t ticks = ticks_per_look(vms_.size());
+    return watched.looks < kFirstLooks || turn_of(uuid, ticks) == ticks_ % ticks;
 }
 
 void VmUsage::look_at_due() {
@@ -124,8 +137,7 @@ void VmUsage::look_at_due() {
         if (!watched.is_listed || !is_due(uuid, watched)) {
             continue;
         }
-        if (watched.looks < kFirstLooks ||
-            turn_of(uuid, kTicksPerSearch) == ticks_ % kTicksPerSearch) {
+        if (watched.looks < kFirstLooks || watched.looks % kLooksPerSearch == 0) {
             search(watched);
         }
         ++watched.looks;

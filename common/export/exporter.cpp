@@ -44,9 +44,9 @@ struct Maker {
     }
 };
 
-// Of metrics, which are looked at every 15 s or so. A report of JSON has what came since the one
-// before.
-constexpr std::chrono::seconds kResourcesAge{10};
+// Of metrics: two files per process that works, the dearest part of a tick. A report of JSON has
+// what came since the one before.
+constexpr std::chrono::seconds kResourcesAge{30};
 
 // The terminal shows power only, unless it shows metrics; all others send whatever there is.
 template <typename Options>

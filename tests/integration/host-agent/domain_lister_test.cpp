@@ -8,6 +8,8 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <filesystem>
 #include <vector>
 
 namespace wattvisor::host {
@@ -100,6 +102,75 @@ TEST_F(DomainListerTest, SaysNothingIsNewWhereNothingIs) {
     EXPECT_EQ(lists, 10);
 }
 
+// A lister that asks every fifth round, over a folder with a pid file per VM.
+class RunFolder : public DomainListerTest {
+protected:
+    RunFolder() {
+        for (const Vm& vm : list()) {
+            run_dir_.file(vm.name + ".pid", qemu_.pid_text());
+        }
+        settle();
+        EXPECT_TRUE(seldom_.reconcile(connection_.get()));
+        EXPECT_TRUE(seldom_.has_asked());
+    }
+
+    // As if nothing had come or gone for a while.
+    void settle() const {
+        std::filesystem::last_write_time(
+            run_dir_.root(), std::filesystem::file_time_type::clock::now() - std::chrono::hours(1));
+    }
+    int questions_in(int rounds) {
+        int questions = 0;
+        for (int round = 0; round < rounds; ++round) {
+            EXPECT_TRUE(seldom_.reconcile(connection_.get()));
+            questions += seldom_.has_asked() ? 1 : 0;
+        }
+        return questions;
+    }
+
+    test::ChildProcess qemu_;
+    DomainLister seldom_{run_dir_.root(), 5};
+};
+
+TEST_F(RunFolder, IsLookedAtInsteadOfAskingWhileItIsQuiet) {
+    EXPECT_EQ(questions_in(4), 0);
+    EXPECT_EQ(questions_in(1), 1);
+    EXPECT_EQ(questions_in(20), 4);
+}
+
+TEST_F(RunFolder, TellsOfAnEndWithoutAnyEvent) {
+    const DomainHandle domain = test::domain(connection_, "web-1");
+    ASSERT_EQ(virDomainDestroy(domain.get()), 0);
+    EXPECT_EQ(questions_in(1), 0);
+    std::filesystem::remove(run_dir_.root() / "web-1.pid");
+    EXPECT_EQ(questions_in(1), 1);
+    EXPECT_EQ(seldom_.vms().size(), 4U);
+}
+
+// The time of a folder steps: what comes right behind a change may not be seen in it.
+TEST_F(RunFolder, IsNotTrustedRightAfterAChange) {
+    run_dir_.file("another.pid", "1\n");
+    EXPECT_EQ(questions_in(2), 2);
+    settle();
+    EXPECT_EQ(questions_in(1), 1) << "another time than in the round before";
+    EXPECT_EQ(questions_in(1), 0);
+}
+
+TEST_F(RunFolder, IsNotTrustedWhereAVmIsNotInIt) {
+    std::filesystem::remove(run_dir_.root() / "web-1.pid");
+    DomainLister lister(run_dir_.root(), 5);
+    settle();
+    for (int round = 0; round < 10; ++round) {
+        EXPECT_TRUE(lister.reconcile(connection_.get()));
+        EXPECT_TRUE(lister.has_asked()) << round;
+    }
+}
+
+TEST_F(RunFolder, ThatIsGoneIsNotTrusted) {
+    std::filesystem::remove_all(run_dir_.root());
+    EXPECT_EQ(questions_in(3), 3);
+}
+
 TEST_F(DomainListerTest, PausedVmsAreActive) {
     const DomainHandle domain = test::domain(connection_, "web-1");
     ASSERT_EQ(virDomainSuspend(domain.get()), 0);
@@ -125,6 +196,16 @@ TEST_F(DomainListerTest, ReadsTheXmlAgainWhenItsTurnComesOrAfterAnEvent) {
     EXPECT_EQ(rounds_until_seen("at its next turn"), 300);
     lister_.refresh(test::uuid(5));
     EXPECT_EQ(rounds_until_seen("after an event"), 1);
+}
+
+TEST_F(DomainListerTest, CountsTheEventsThatNamedAVm) {
+    EXPECT_EQ(list().at(4).events, 0U);
+    lister_.refresh(test::uuid(5));
+    EXPECT_EQ(list().at(4).events, 1U);
+    EXPECT_EQ(list().at(3).events, 0U);
+    for (int round = 0; round < 20; ++round) {
+        EXPECT_EQ(list().at(4).events, 1U);
+    }
 }
 
 class CarriedByDomain : public DomainListerTest {

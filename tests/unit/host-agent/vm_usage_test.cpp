@@ -18,6 +18,7 @@ const CpuTopologyPtr kOneSocket = std::make_shared<const CpuTopology>(single_soc
 
 using namespace std::chrono_literals;
 using std::chrono::nanoseconds;
+using testing::Each;
 using testing::IsEmpty;
 using testing::SizeIs;
 using wattvisor::test::FakeTree;
@@ -301,6 +302,55 @@ TEST_F(FixtureProc, ThatIsBrokenForAWhileLosesNoTime) {
     EXPECT_EQ(time_of(usage.collect()), 0ns);
     process(109, 5);
     EXPECT_EQ(time_of(usage.collect()), 9 * clock_tick());
+}
+
+// How often each VM's threads are looked at in so many ticks, after the looks that follow a start.
+std::vector<unsigned> looks_in(unsigned ticks, unsigned vms) {
+    const FakeTree tree;
+    ClockTimeSource times(tree.root(), kOneSocket, std::nullopt);
+    VmUsage usage({tree.root(), tree.root() / "self/mountinfo", tree.root() / "run"}, times);
+    std::vector<Vm> list;
+    for (unsigned i = 0; i < vms; ++i) {
+        list.push_back(vm_of(0, 1, "vm-" + std::to_string(i)));
+    }
+    usage.update(list);
+    std::vector<unsigned> looks(vms, 0);
+    for (unsigned tick = 0; tick < 5 + ticks; ++tick) {
+        const UsageSample sample = usage.collect();
+        for (unsigned i = 0; i < vms && tick >= 5; ++i) {
+            looks[i] += sample.consumers[i].components ? 1U : 0U;
+        }
+    }
+    return looks;
+}
+
+TEST(VmUsage, LooksAtThreadsLessOftenWhereThereAreManyVms) {
+    EXPECT_THAT(looks_in(240, 60), Each(4));
+    EXPECT_THAT(looks_in(240, 61), Each(2));
+    EXPECT_THAT(looks_in(240, 121), Each(1));
+    EXPECT_THAT(looks_in(240, 1000), Each(1));
+}
+
+// A device was plugged in, and with it a process that is nobody's child.
+TEST(VmUsage, LooksAtAVmAgainAfterAnEventOfLibvirt) {
+    LiveChild qemu;
+    ClockTimeSource times("/proc", kOneSocket, std::nullopt);
+    VmUsage usage(VmProcessRoots(), times);
+    Vm vm = vm_of(qemu.pid());
+    usage.update({vm});
+    const auto is_looked_at = [&usage] {
+        return usage.collect().consumers.at(0).components != nullptr;
+    };
+    unsigned looks = 0;
+    for (int tick = 0; tick < 10; ++tick) {
+        looks += is_looked_at() ? 1U : 0U;
+    }
+    EXPECT_LE(looks, 6U);
+    vm.events = 1;
+    usage.update({vm});
+    for (int tick = 0; tick < 5; ++tick) {
+        EXPECT_TRUE(is_looked_at()) << tick;
+    }
 }
 
 // Two CPUs, each a socket, and a QEMU of one thread on one of them.
