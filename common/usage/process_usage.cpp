@@ -62,7 +62,9 @@ ConsumerPtr describe_process(const fs::path& folder, pid_t pid, const PidStat& s
 }
 
 ProcessUsage::ProcessUsage(fs::path proc_root, CpuTimeSource& times, const ProcessDetails& details)
-    : proc_root_(std::move(proc_root)), times_(times), details_(details) {}
+    : proc_root_(std::move(proc_root)), times_(times), details_(details),
+      new_pids_(details.loadavg.value_or(is_live_proc(proc_root_) ? proc_root_ / "loadavg"
+                                                                  : fs::path())) {}
 
 ConsumerPtr ProcessUsage::describe(pid_t pid, const PidStat& stat) const {
     const fs::path folder = proc_root_ / std::to_string(pid);
@@ -222,6 +224,22 @@ bool ProcessUsage::has_told_of(pid_t pid) const {
     return entry != watched_.end() && !entry->second.is_over;
 }
 
+bool ProcessUsage::is_listing_due(const std::unordered_set<pid_t>& others) {
+    constexpr std::uint64_t kMostCollections = 10;
+    const bool any_new = new_pids_.any(); // each time: it compares with the last
+    return any_new || !is_listed_ || collections_ - listed_in_ >= kMostCollections ||
+           others != others_;
+}
+
+// None was born, so all that there are is known. Those that have ended stay until the next list.
+void ProcessUsage::look_at_known(UsageSample& sample) {
+    for (auto& [pid, watched] : watched_) {
+        if (!watched.is_over) {
+            look_at(watched, sample);
+        }
+    }
+}
+
 // False where the list could not be read to its end: then nothing is known of those not seen.
 bool ProcessUsage::look_at_all(UsageSample& sample, const std::unordered_set<pid_t>& others) {
     const std::unique_ptr<DIR, int (*)(DIR*)> listing(::opendir(proc_root_.c_str()), ::closedir);
@@ -265,9 +283,15 @@ void ProcessUsage::append_to(UsageSample& sample, const std::unordered_set<pid_t
     ++collections_;
     renew_containers();
     sample.consumers.reserve(sample.consumers.size() + watched_.size() + 16);
+    if (!is_listing_due(others)) {
+        look_at_known(sample);
+        return;
+    }
+    listed_in_ = collections_;
+    others_ = others;
     unopened_before_ = std::exchange(unopened_, {});
-    const bool is_whole = look_at_all(sample, others);
-    close_unseen(is_whole, sample);
+    is_listed_ = look_at_all(sample, others);
+    close_unseen(is_listed_, sample);
 }
 
 void ProcessUsage::append_short_lives(const std::vector<ShortLife>& lives, UsageSample& sample) {

@@ -1,19 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// The processes of this machine as consumers. One look at the list of /proc per tick, one reading
-// per process; files of a process are read when it appears and now and then after, since a shell
-// that turns into another program keeps its pid. What was born and ended between two looks is
-// charged by name. Kernel threads are no consumers: they are `other`. One process that may not be
-// read costs that process only. Used alone, or beside another source that has processes of its own
-// (host-agent/host_usage): those are left out here.
+// The processes of this machine as consumers. One reading per process and tick, and a look at the
+// list of /proc when a pid was given out since the last, or after ten ticks; files of a process are
+// read when it appears and now and then after, since a shell that turns into another program keeps
+// its pid. What was born and ended between two looks is charged by name. Kernel threads are no
+// consumers: they are `other`. One process that may not be read costs that process only. Used
+// alone, or beside another source that has processes of its own (host-agent/host_usage): those are
+// left out here.
 #pragma once
 
 #include "common/accounting/consumer.hpp"
 #include "common/containers/container_registry.hpp"
 #include "common/usage/cpu_time_source.hpp"
+#include "common/usage/new_pids.hpp"
 #include "common/usage/process_resources.hpp"
 #include "common/usage/short_lives.hpp"
 
 #include <filesystem>
+#include <optional>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
@@ -27,6 +30,9 @@ struct ProcessDetails {
     // and then. The registry outlives its user.
     bool units = false;
     ContainerRegistry* containers = nullptr;
+    // Where the kernel tells of new pids; by default the live one's of a live /proc, and of another
+    // /proc none: it is listed at every tick.
+    std::optional<std::filesystem::path> loadavg{};
 };
 
 class ProcessUsage final : public ConsumerSource {
@@ -62,6 +68,8 @@ private:
         explicit Watched(ProcessClock clock) : process(std::move(clock)) {}
     };
 
+    [[nodiscard]] bool is_listing_due(const std::unordered_set<pid_t>& others);
+    void look_at_known(UsageSample& sample);
     [[nodiscard]] bool look_at_all(UsageSample& sample, const std::unordered_set<pid_t>& others);
     void look_at(pid_t pid, UsageSample& sample);
     void look_at(Watched& watched, UsageSample& sample);
@@ -80,9 +88,13 @@ private:
     std::uint64_t containers_version_ = 0;
     ShortLives short_lives_;
     std::unordered_map<pid_t, Watched> watched_;
-    std::unordered_set<pid_t> unopened_; // listed, but not to be opened, in this collection
+    std::unordered_set<pid_t> unopened_; // listed, but not to be opened, in the last list
     std::unordered_set<pid_t> unopened_before_;
+    std::unordered_set<pid_t> others_; // at the last list
+    NewPids new_pids_;
     std::uint64_t collections_ = 0;
+    std::uint64_t listed_in_ = 0; // the collection of the last list
+    bool is_listed_ = false;      // it could be read to its end
 };
 
 // Who the process in `folder` is, from its stat, comm and cmdline.

@@ -55,6 +55,75 @@ protected:
     ProcessUsage usage{tree.root() / "proc", times};
 };
 
+// A list of all processes is what a tick costs most for: none is made where none can be new.
+class NothingWasBorn : public FakeProc {
+protected:
+    NothingWasBorn() {
+        show_last_pid(99);
+        show(10, 5);
+        show_busy(100);
+        static_cast<void>(usage.collect());
+    }
+    void show_last_pid(int pid) const {
+        tree.file("proc/loadavg", "0.03 0.84 1.30 2/1905 " + std::to_string(pid) + "\n");
+    }
+    [[nodiscard]] static ProcessDetails details(const fs::path& root) {
+        ProcessDetails details;
+        details.loadavg = root / "loadavg";
+        return details;
+    }
+
+    ProcessUsage usage{root(), times, details(root())};
+};
+
+TEST_F(NothingWasBorn, ReadsWhatIsKnown) {
+    show(10, 7);
+    show(11, 3); // as if it had been given its pid; see the test of ten ticks
+    const UsageSample sample = usage.collect();
+    EXPECT_EQ(ticks_of(sample, 10), 2);
+    EXPECT_EQ(ticks_of(sample, 11), std::nullopt);
+}
+
+TEST_F(NothingWasBorn, ListsAllWhenAPidWasGivenOut) {
+    show(11, 3);
+    show_last_pid(100);
+    EXPECT_EQ(ticks_of(usage.collect(), 11), 3) << "all that it used since it was born";
+    show(11, 4);
+    EXPECT_EQ(ticks_of(usage.collect(), 11), 4);
+}
+
+TEST_F(NothingWasBorn, ListsAllAfterTenTicksAllTheSame) {
+    show(11, 3);
+    for (int tick = 1; tick < 10; ++tick) {
+        EXPECT_EQ(ticks_of(usage.collect(), 11), std::nullopt) << tick;
+    }
+    EXPECT_EQ(ticks_of(usage.collect(), 11), 3);
+}
+
+TEST_F(NothingWasBorn, TellsTheEndOfAProcess) {
+    show(10, 9);
+    EXPECT_EQ(ticks_of(usage.collect(), 10), 4);
+    fs::remove_all(root() / "10");
+    EXPECT_EQ(ticks_of(usage.collect(), 10), 4) << "its last part";
+    EXPECT_EQ(ticks_of(usage.collect(), 10), std::nullopt);
+    show_last_pid(100);
+    show(10, 2, 900); // another process
+    EXPECT_EQ(ticks_of(usage.collect(), 10), 2);
+}
+
+TEST_F(NothingWasBorn, LeavesToOthersWhatIsTheirsNow) {
+    UsageSample sample;
+    usage.append_to(sample, {10});
+    EXPECT_EQ(ticks_of(sample, 10), 0) << "once more";
+    UsageSample next;
+    usage.append_to(next, {10});
+    EXPECT_EQ(ticks_of(next, 10), std::nullopt);
+    show(10, 50);
+    UsageSample back;
+    usage.append_to(back, {});
+    EXPECT_EQ(ticks_of(back, 10), 0) << "what it used for others was theirs";
+}
+
 TEST(ProcessUsage, MeasuresALiveProcess) {
     LiveChild child;
     ClockTimeSource times("/proc", kOneSocket, std::nullopt);
