@@ -19,8 +19,9 @@ namespace {
 
 // Each VM is looked at anew every so many rounds, and not all in the same one.
 constexpr std::size_t kRoundsPerRefresh = 300;
-// With the list, so that this many rounds have their turn at once.
-constexpr std::size_t kRoundsPerList = 10;
+// With the list, so that this many rounds have their turn at once. A list costs as much as sixty
+// questions for ids.
+constexpr std::size_t kRoundsPerList = 60;
 // What one question may bring: REMOTE_DOMAIN_LIST_MAX of libvirt's protocol.
 constexpr std::size_t kMostIds = 16384;
 // VMs that start between two rounds; with more of them the list is asked for all the same.

@@ -4,9 +4,9 @@
 // libvirt keeps those of running VMs, and asks now and then. It lists the domains only when the ids
 // are others, when an event named one, or now and then. It asks for a domain's XML only when the
 // domain is new, was started anew or renamed, when an event named it, or when its turn has come: a
-// lost event that changed no id costs a little more than a minute, and a thousand VMs never cost a
-// thousand calls at once. Libvirt thread only. Never keeps a libvirt object and never fails as a
-// whole because of one VM.
+// lost event that changed no id costs some minutes, and a thousand VMs never cost a thousand calls
+// at once. Libvirt thread only. Never keeps a libvirt object and never fails as a whole because of
+// one VM.
 #pragma once
 
 #include "host-agent/libvirt_handles.hpp"
