@@ -95,7 +95,8 @@ SocketTimes BpfTimeSource::time_of(WatchedProcess& process, const BpfProcessTime
     if (!process.clocked) {
         return counted.cpu_time;
     }
-    const auto clock = counted.ended ? Result<nanoseconds>(Error{}) : process.clock.read();
+    const bool asks = !counted.ended && process.clocked->needs_clock(counted.slices);
+    const auto clock = asks ? process.clock.read() : Result<nanoseconds>(Error{});
     return process.clocked->update(counted.slices, clock ? std::optional(*clock) : std::nullopt);
 }
 

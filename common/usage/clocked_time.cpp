@@ -24,6 +24,13 @@ SocketTimes ClockedTime::update(const SliceCount& count, std::optional<nanosecon
     return {parts.begin(), parts.end()};
 }
 
+bool ClockedTime::needs_clock(const SliceCount& count) const {
+    const auto seems_to_run = [](const SliceCount& slices) {
+        return total_of(slices.running) > nanoseconds(0);
+    };
+    return !last_ || count.missed != last_->missed || seems_to_run(count) || seems_to_run(*last_);
+}
+
 void ClockedTime::see(const SliceCount& count, std::optional<nanoseconds> clock) {
     const std::size_t sockets = count.finished.size();
     SocketTimes sure(sockets, nanoseconds(0));

@@ -32,7 +32,12 @@ public:
     // count began.
     ClockedTime(const SocketTimes& told, std::chrono::nanoseconds before);
 
-    // No clock where the process has ended: then the count has the last word.
+    // Whether the count alone might mislead: something was missed since, or seems to run. Else
+    // update() does without the clock, which is a system call; the next one makes up for whatever
+    // was missed without a word.
+    [[nodiscard]] bool needs_clock(const SliceCount& count) const;
+    // No clock where it is not needed, and where the process has ended: then the count has the last
+    // word.
     [[nodiscard]] SocketTimes update(const SliceCount& count,
                                      std::optional<std::chrono::nanoseconds> clock);
 

@@ -63,6 +63,25 @@ TEST(ClockedTime, EndsWithWhatWasCountedSince) {
     EXPECT_THAT(time.update(finished({100ms, 50ms}), std::nullopt), ElementsAre(400ms, 50ms));
 }
 
+// With a clock read per VM and tick the exact source would cost as much as the other.
+TEST(ClockedTime, NeedsTheClockWhereSomethingWasMissedOrSeemsToRun) {
+    ClockedTime time({100ms, 0ms}, 0s);
+    const SliceCount first{{100ms, 0ms}, {0ms, 0ms}, {1, 0}};
+    EXPECT_TRUE(time.needs_clock(first));
+    EXPECT_THAT(time.update(first, 150ms), ElementsAre(150ms, 0ms));
+    EXPECT_FALSE(time.needs_clock(first));
+    const SliceCount more{{140ms, 5ms}, {0ms, 0ms}, {1, 0}};
+    EXPECT_FALSE(time.needs_clock(more));
+    EXPECT_THAT(time.update(more, std::nullopt), ElementsAre(190ms, 5ms));
+    EXPECT_TRUE(time.needs_clock({{140ms, 5ms}, {0ms, 0ms}, {1, 1}}));
+    const SliceCount running{{140ms, 5ms}, {0ms, 1ms}, {1, 0}};
+    EXPECT_TRUE(time.needs_clock(running));
+    EXPECT_THAT(time.update(running, 196ms), ElementsAre(190ms, 6ms));
+    EXPECT_TRUE(time.needs_clock(more)) << "what seemed to run may never have";
+    EXPECT_THAT(time.update({{140ms, 20ms}, {0ms, 0ms}, {2, 0}}, 250ms), ElementsAre(230ms, 20ms))
+        << "all that was missed since the clock was read";
+}
+
 TEST(ClockedTime, TakesAClockBelowWhereItBeganForNone) {
     ClockedTime time({100ms, 0ms}, 5s);
     EXPECT_THAT(time.update(finished({100ms, 0ms}), 4s), ElementsAre(100ms, 0ms));
