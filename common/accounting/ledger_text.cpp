@@ -8,9 +8,11 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <charconv>
 #include <stdexcept>
-#include <unordered_map>
+#include <string_view>
 #include <unordered_set>
+#include <utility>
 
 namespace wattvisor {
 
@@ -58,18 +60,71 @@ void append_zone(std::string& out, const ZoneTotals& totals) {
                    number_or_null(totals.floor_uw));
 }
 
-// The zones' ids are the same for all accounts: quoted once.
+// The zones' ids are the same for all accounts: `"ID":`, quoted once, with a comma before all but
+// the first.
 using ZoneNames = std::vector<std::string>;
 
-template <typename Number>
-void append_per_zone(std::string& out, const std::vector<Number>& values, const ZoneNames& names) {
-    for (std::size_t zone = 0; zone < names.size(); ++zone) {
-        out += zone == 0 ? "" : ",";
-        out += names[zone];
-        out += ':';
-        const fmt::format_int number(values[zone]);
-        out.append(number.data(), number.size());
+// Appends pieces to a text that has room for them: thousands of short ones, at each tick.
+class Pieces {
+public:
+    // At most so many bytes.
+    Pieces(std::string& text, std::size_t most) : text_(text), size_(text.size()) {
+        text_.resize(size_ + most);
     }
+    Pieces(const Pieces&) = delete;
+    Pieces& operator=(const Pieces&) = delete;
+    ~Pieces() { text_.resize(size_); }
+
+    void add(std::string_view piece) {
+        std::copy(piece.begin(), piece.end(), text_.data() + size_);
+        size_ += piece.size();
+    }
+    template <typename Number>
+    void add_number(Number number) {
+        char* const begin = text_.data() + size_;
+        size_ += static_cast<std::size_t>(
+            std::to_chars(begin, text_.data() + text_.size(), number).ptr - begin);
+    }
+    void add_number_or_null(const std::optional<std::uint64_t>& value) {
+        if (value) {
+            add_number(*value);
+        } else {
+            add("null");
+        }
+    }
+    void add_quoted(const std::string& text) {
+        if (is_plain(text)) {
+            add("\"");
+            add(text);
+            add("\"");
+        } else {
+            add(quoted(text));
+        }
+    }
+    template <typename Number>
+    void add_per_zone(const std::vector<Number>& values, const ZoneNames& names) {
+        for (std::size_t zone = 0; zone < names.size(); ++zone) {
+            add(names[zone]);
+            add_number(values[zone]);
+        }
+    }
+
+private:
+    std::string& text_;
+    std::size_t size_; // of what was written
+};
+
+// No account's text is longer, but for what it carries.
+std::size_t most_bytes(const Account& account, const ZoneNames& names) {
+    constexpr std::size_t kFixed = 256;     // names of fields, three numbers
+    constexpr std::size_t kMostPerByte = 6; // \u001f
+    constexpr std::size_t kNumber = 20;     // of 64 bits, or a sign and 63
+    std::size_t most =
+        kFixed + kMostPerByte * (account.consumer->key.size() + account.consumer->name.size());
+    for (const std::string& name : names) {
+        most += 2 * (name.size() + kNumber);
+    }
+    return most;
 }
 
 // By ledger, microjoules per kind of zone in the order of kCarriedKinds.
@@ -86,19 +141,26 @@ void append_carried(std::string& out, const CarriedEnergy& carried) {
 
 void append_account(std::string& out, const Account& account, const ZoneNames& names,
                     const std::optional<std::uint64_t>& power_uw) {
-    out += R"(  {"key":)";
-    out += quoted(account.consumer->key);
-    out += R"(,"name":)";
-    out += quoted(account.consumer->name);
-    out += R"(,"ended_unix_ms":)";
-    out += account.listed ? "null" : std::to_string(unix_ms(account.ended));
-    out += R"(,"power_uw":)";
-    out += number_or_null(power_uw);
-    out += R"(,"zones_uj":{)";
-    append_per_zone(out, account.total_uj, names);
-    out += R"(},"carry":{)";
-    append_per_zone(out, account.carry, names);
-    out += '}';
+    {
+        Pieces text(out, most_bytes(account, names));
+        text.add(R"(  {"key":)");
+        text.add_quoted(account.consumer->key);
+        text.add(R"(,"name":)");
+        text.add_quoted(account.consumer->name);
+        text.add(R"(,"ended_unix_ms":)");
+        if (account.listed) {
+            text.add("null");
+        } else {
+            text.add_number(unix_ms(account.ended));
+        }
+        text.add(R"(,"power_uw":)");
+        text.add_number_or_null(power_uw);
+        text.add(R"(,"zones_uj":{)");
+        text.add_per_zone(account.total_uj, names);
+        text.add(R"(},"carry":{)");
+        text.add_per_zone(account.carry, names);
+        text.add("}");
+    }
     if (!account.carried.kept().empty()) {
         append_carried(out, account.carried.kept());
     }
@@ -292,7 +354,7 @@ Error no_ledger(const std::exception& problem, const std::string& where) {
 ZoneNames quoted_names(const std::vector<ZoneTotals>& zones) {
     ZoneNames names;
     for (const ZoneTotals& totals : zones) {
-        names.push_back(quoted(totals.zone.id));
+        names.push_back((names.empty() ? "" : ",") + quoted(totals.zone.id) + ":");
     }
     return names;
 }
@@ -313,14 +375,33 @@ std::vector<ZoneTotals> with_processes_folded(const Ledger& ledger) {
     return zones;
 }
 
+// By consumer, as the snapshot has them in another order than the ledger.
+class PowerOfConsumers {
+public:
+    explicit PowerOfConsumers(const Snapshot& snapshot) {
+        known_.reserve(snapshot.consumers.size());
+        for (const ConsumerAccount& account : snapshot.consumers) {
+            known_.emplace_back(account.consumer.get(), &account);
+        }
+        std::sort(known_.begin(), known_.end());
+    }
+    [[nodiscard]] std::optional<std::uint64_t> of(const Consumer& consumer) const {
+        const auto found =
+            std::lower_bound(known_.begin(), known_.end(), Entry(&consumer, nullptr));
+        return found != known_.end() && found->first == &consumer ? found->second->power_uw
+                                                                  : std::nullopt;
+    }
+
+private:
+    using Entry = std::pair<const Consumer*, const ConsumerAccount*>;
+    std::vector<Entry> known_;
+};
+
 } // namespace
 
 std::string encode_ledger(const Ledger& ledger, const Snapshot& snapshot,
                           const LedgerTextOptions& options) {
-    std::unordered_map<const Consumer*, std::optional<std::uint64_t>> power_uw;
-    for (const ConsumerAccount& consumer : snapshot.consumers) {
-        power_uw.emplace(consumer.consumer.get(), consumer.power_uw);
-    }
+    const PowerOfConsumers power(snapshot);
     std::string out;
     out.reserve(2048 + ledger.awake().size() * 384);
     fmt::format_to(std::back_inserter(out),
@@ -346,8 +427,7 @@ std::string encode_ledger(const Ledger& ledger, const Snapshot& snapshot,
             return;
         }
         out += separator;
-        const auto power = power_uw.find(account.consumer.get());
-        append_account(out, account, names, power == power_uw.end() ? std::nullopt : power->second);
+        append_account(out, account, names, power.of(*account.consumer));
         separator = ",\n";
     };
     if (options.ended_accounts_in.empty()) {

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <charconv>
 #include <stdexcept>
+#include <zlib.h>
 
 namespace wattvisor {
 
@@ -18,12 +19,16 @@ namespace {
 constexpr std::string_view kMagic = "wattvisor-snapshot 1";
 constexpr std::string_view kChecksum = "crc32 ";
 
+// Goes on from the sum of what stands before the text; 0 where nothing does.
+std::uint32_t crc32_of(std::string_view text, std::uint32_t before) {
+    return static_cast<std::uint32_t>(
+        ::crc32_z(before, reinterpret_cast<const Bytef*>(text.data()), text.size()));
+}
+
 // Over the lines without the padding behind them, which is most of the page.
 std::uint32_t checksum(std::string_view text) {
     text = text.substr(0, text.find_last_not_of('\n') + 1);
-    boost::crc_32_type crc;
-    crc.process_bytes(text.data(), text.size());
-    return crc.checksum();
+    return crc32_of(text, 0);
 }
 
 // The last two lines have a fixed width, so their place is known before anything is parsed.
@@ -135,7 +140,7 @@ ShareRecordText::ShareRecordText(const ShareRecord& record)
     }
     // The last newline before the padding is not summed up, so each goes before what follows it.
     text_.pop_back();
-    head_crc_.process_bytes(text_.data(), text_.size());
+    head_crc_ = crc32_of(text_, 0);
     head_size_ = text_.size();
     text_.resize(kShareRecordSize - kTrailerSize, '\n');
     text_ += trailer(0, record.sequence);
@@ -153,10 +158,9 @@ std::string_view ShareRecordText::with_totals_of(const ShareRecord& record) {
     const auto used = static_cast<std::size_t>(end - page);
     std::fill(end, page + std::max(used, used_), '\n'); // of a longer one before
     used_ = used;
-    boost::crc_32_type crc = head_crc_;
-    crc.process_block(page + head_size_, end);
+    const std::uint32_t crc = crc32_of({page + head_size_, used - head_size_}, head_crc_);
     fmt::format_to(page + kShareRecordSize - kTrailerSize + kChecksum.size(), FMT_COMPILE("{:08x}"),
-                   crc.checksum());
+                   crc);
     return text_;
 }
 

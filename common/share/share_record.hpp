@@ -8,8 +8,6 @@
 #include "common/base/error.hpp"
 #include "common/energy/zone.hpp"
 
-#include <boost/crc.hpp>
-
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -52,7 +50,7 @@ public:
 private:
     std::string text_;               // the whole page
     std::vector<std::string> zones_; // their lines up to the total
-    boost::crc_32_type head_crc_;    // of the lines before them
+    std::uint32_t head_crc_ = 0;     // of the lines before them
     std::size_t head_size_ = 0;
     std::size_t used_ = 0; // without padding
 };
