@@ -164,7 +164,7 @@ part_instructions() {
 # Takes options instead of further parts. Its result is a table, not a number of tests.
 run_bench() {
     setup_build_packages && setup_bench_packages || exit 1
-    build release wattvisor-host wattvisor-guest wattvisor-simulated-host wattvisor-bench-fleet wattvisor_tick_bench || exit 1
+    build release wattvisor-host wattvisor-guest wattvisor-simulated-host wattvisor-bench-fleet wattvisor-bench-bare-calls wattvisor_tick_bench || exit 1
     python_module tests.bench "$@"
 }
 

@@ -5,9 +5,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <dirent.h>
 #include <fcntl.h>
 #include <memory>
@@ -183,7 +183,8 @@ void remove_old_zones(int folder, int control_type, const std::set<std::string>&
 
 std::string padded_value(std::uint64_t value) {
     std::string text(21, '\n'); // 20 digits at most, and a newline
-    std::to_chars(text.data(), text.data() + text.size(), value);
+    const fmt::format_int digits(value);
+    std::copy(digits.data(), digits.data() + digits.size(), text.begin());
     return text;
 }
 

@@ -8,7 +8,6 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <charconv>
 #include <stdexcept>
 #include <string_view>
 #include <unordered_set>
@@ -81,9 +80,8 @@ public:
     }
     template <typename Number>
     void add_number(Number number) {
-        char* const begin = text_.data() + size_;
-        size_ += static_cast<std::size_t>(
-            std::to_chars(begin, text_.data() + text_.size(), number).ptr - begin);
+        const fmt::format_int digits(number);
+        add({digits.data(), digits.size()});
     }
     void add_number_or_null(const std::optional<std::uint64_t>& value) {
         if (value) {

@@ -8,7 +8,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <stdexcept>
 #include <zlib.h>
 
@@ -153,7 +152,8 @@ std::string_view ShareRecordText::with_totals_of(const ShareRecord& record) {
     for (std::size_t i = 0; i < zones_.size(); ++i) {
         *end++ = '\n';
         end = std::copy(zones_[i].begin(), zones_[i].end(), end);
-        end = std::to_chars(end, end + kMostDigits, record.zones[i].total_uj).ptr;
+        const fmt::format_int total(record.zones[i].total_uj);
+        end = std::copy(total.data(), total.data() + total.size(), end);
     }
     const auto used = static_cast<std::size_t>(end - page);
     std::fill(end, page + std::max(used, used_), '\n'); // of a longer one before

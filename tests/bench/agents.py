@@ -71,19 +71,29 @@ def measure(agent: Process, url: str, intervals: int) -> dict[str, object]:
     }
 
 
+def bare_calls(bin_folder: Path, work: Path, arguments: list[str | Path], intervals: int) -> dict[str, object]:
+    """What the system calls of such a tick cost by themselves, here and now. See bare_calls.cpp."""
+    with Process([bin_folder / "wattvisor-bench-bare-calls", *arguments], work / "bare-calls.log") as program:
+        settle(3)
+        return asdict(cost.tick_cost(program.pid, INTERVAL, intervals))
+
+
 def measure_host(bin_folder: Path, work: Path, hypervisor: Hypervisor, pid_files: Path, intervals: int) -> dict[str, object]:
     began = time.monotonic()
     with host_agent(bin_folder, work, hypervisor, pid_files) as (agent, url):
         snapshots = hypervisor.snapshots()
         agent.wait_ready(lambda: all(path.exists() for path in snapshots), 60, "all shares")
         to_first_tree = time.monotonic() - began
-        return {"first_tree_ms": to_first_tree * 1e3, **measure(agent, url, intervals)}
+        result = {"first_tree_ms": to_first_tree * 1e3, **measure(agent, url, intervals)}
+    arguments = ["host", work / "powercap", pid_files, hypervisor.run_dir / "shares"]
+    return {**result, "bare_calls": bare_calls(bin_folder, work, arguments, intervals)}
 
 
 def measure_guest(bin_folder: Path, work: Path, intervals: int) -> dict[str, object]:
     with guest_agent(bin_folder, work) as (agent, url):
         agent.wait_ready(lambda: _answers(url), 60, "the first page")
-        return measure(agent, url, intervals)
+        result = measure(agent, url, intervals)
+    return {**result, "bare_calls": bare_calls(bin_folder, work, ["guest", work / "powercap"], intervals)}
 
 
 def _answers(url: str) -> bool:

@@ -75,19 +75,24 @@ def _host_shape(run: dict) -> str:
 
 
 def _agent_table(runs: list[dict], shape: Callable[[dict], str], what: str) -> Table:
-    head = (what, "CPU per tick, ms", "of it libvirt's thread", "system calls per tick", "RSS, MiB", "PSS, MiB",
+    head = (what, "CPU per tick, ms", "of it libvirt's thread", "bare calls, ms", "times as much", "system calls per tick", "RSS, MiB", "PSS, MiB",
             "CPU per scrape, ms", "latency, ms", "page, kB", "series")
     rows = []
     for run in runs:
         scrape, memory = run["scrape"], run["memory_scraped_mib"]
         libvirt = run["tick"]["threads_ms"].get("libvirt")
         rows.append((shape(run), _ms(run["tick"]["median_ms"]), "–" if libvirt is None else _ms(libvirt),
+                     _ms(run["bare_calls"]["median_ms"]), f"{_over_bare_calls(run):.1f}",
                      "–" if run["system_calls"] is None else f"{run['system_calls']:,.0f}", f"{memory['rss']:.1f}",
                      f"{memory['pss']:.1f}", _ms(scrape["cpu_ms"]), _ms(scrape["latency_ms"]),
                      f"{scrape['page_bytes'] / 1000:,.0f}", f"{scrape['series']:,}"))
     if not any("libvirt" in run["tick"]["threads_ms"] for run in runs):
         return tuple(head[:2] + head[3:]), [row[:2] + row[3:] for row in rows]
     return head, rows
+
+
+def _over_bare_calls(run: dict) -> float:
+    return run["tick"]["median_ms"] / run["bare_calls"]["median_ms"]
 
 
 def _scrape_table(results: dict) -> Table:
@@ -140,20 +145,23 @@ def _budget_table(results: dict) -> Table:
         rows.append((what, f"≤ {budget:g} {unit}", f"{_ms(measured)} {unit}", f"{100 * used:.0f} %",
                      "holds" if used <= 1 else "**exceeded**"))
 
+    def add_tick(what: str, bound: dict, run: dict) -> None:
+        add(f"{what}: CPU per tick", "ms", bound["cpu_ms_per_tick"], run["tick"]["median_ms"])
+        add(f"{what}: a tick over its bare system calls", "×", bound["over_bare_calls"], _over_bare_calls(run))
+
     if host:
         bound = budgets["host agent"]
-        add("host agent, 100 VMs × 16 threads: CPU per tick", "ms", bound["cpu_ms_per_tick"], host["tick"]["median_ms"])
+        add_tick("host agent, 100 VMs × 16 threads", bound, host)
         add("host agent, 100 VMs: RSS", "MiB", bound["rss_mib"], host["memory_scraped_mib"]["rss"])
         add("host agent, 100 VMs: start to first published tree", "ms", bound["first_tree_ms"], host["first_tree_ms"])
         add("host agent, 100 VMs: CPU per 1,000 series of a scrape", "ms", budgets["scrape"]["cpu_ms_per_1000_series"],
             host["scrape"]["cpu_ms_per_1000_series"])
     if many:
-        add("host agent, 1,000 VMs × 8 threads: CPU per tick", "ms",
-            budgets["host agent, 1,000 VMs x 8 threads"]["cpu_ms_per_tick"], many["tick"]["median_ms"])
+        add_tick("host agent, 1,000 VMs × 8 threads", budgets["host agent, 1,000 VMs x 8 threads"], many)
     if guest:
         bound = budgets["guest agent"]
         count = f"guest agent, {guest['consumers']:,} processes"
-        add(f"{count}: CPU per tick", "ms", bound["cpu_ms_per_tick"], guest["tick"]["median_ms"])
+        add_tick(count, bound, guest)
         add(f"{count}: RSS", "MiB", bound["rss_mib"], guest["memory_scraped_mib"]["rss"])
     return ("what", "budget", "measured", "used", ""), rows
 
@@ -170,6 +178,7 @@ def plots(results: dict) -> dict[str, str]:
             Line("tick", [(run["vms"], run["tick"]["median_ms"]) for run in host], 0),
             Line("of it libvirt's thread", [(run["vms"], run["tick"]["threads_ms"]["libvirt"]) for run in host], 1),
             Line("scrape", [(run["vms"], run["scrape"]["cpu_ms"]) for run in host], 2),
+            Line("bare system calls", [(run["vms"], run["bare_calls"]["median_ms"]) for run in host], 3),
             Line("5 µs per VM (budget)", [(vms, vms * 0.005) for vms in ends], 4)])
     if len(guest) > 1:
         ends = (guest[0]["consumers"], guest[-1]["consumers"])
