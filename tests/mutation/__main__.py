@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ACCOUNTING = (("accounting_test", "-*AccountingProperties*"), ("accounting_test", "*AccountingProperties*"))
 RUNS = {
     "common/energy": (("energy_test", "Counter*:MostEnergy*"), *ACCOUNTING),
-    "common/usage": (("usage_test", "BusyTime*"),),
+    "common/usage": (("usage_test", "Busy*:HiddenTime*:ClockedTime*"),),
     "common/accounting": ACCOUNTING,
 }
 LONGEST_RUN_S = 600

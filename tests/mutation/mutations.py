@@ -163,4 +163,14 @@ MUTATIONS = [
         ("not_idle - sum - error", "not_idle - sum"),
         ("hidden_ = std::max(hidden_, ", "hidden_ = std::max(std::chrono::nanoseconds(0), "),
     ),
+    *_in(
+        "common/usage/clocked_time.cpp",
+        ("*clock - before_ - total_", "*clock - total_"),
+        ("std::max(ended - told, nanoseconds(0))", "ended"),
+        ("std::max(growth - all_sure, nanoseconds(0))", "growth"),
+        ("beyond - std::min(beyond, all_running)", "beyond"),
+        ("time / places", "time"),
+        ("count.missed != last_->missed || ", ""),
+        (" || seems_to_run(*last_)", ""),
+    ),
 ]
