@@ -116,6 +116,7 @@ std::vector<YoungProcess> BpfTimeSource::young_processes() {
     }
     std::ranges::sort(found, {}, &std::pair<std::uint64_t, YoungProcess>::first);
     std::vector<YoungProcess> young;
+    young.reserve(found.size());
     for (const auto& [born, process] : found) {
         young.push_back(process);
     }
