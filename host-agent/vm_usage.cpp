@@ -91,8 +91,9 @@ void VmUsage::update(const std::vector<Vm>& vms) {
 
 void VmUsage::take_news(Watched& watched, const Vm& vm) {
     const bool has_qemu = std::any_of(
-        watched.processes.begin(), watched.processes.end(),
-        [](const VmProcessWatch& process) { return process.is_qemu() && !process.is_retired(); });
+        watched.processes.begin(), watched.processes.end(), [](const VmProcessWatch& process) {
+            return process.is_qemu() && !process.is_retired() && !process.has_ended();
+        });
     const bool is_another_start =
         watched.vm.pid != vm.pid || watched.vm.libvirt_id != vm.libvirt_id;
     if (watched.consumer && watched.vm == vm && (has_qemu || vm.pid == 0)) {
@@ -220,28 +221,39 @@ void VmUsage::read(Watched& watched) {
         if (is_looked_at || process.has_ended()) {
             process.look(roots_.proc, *times_.topology(), watched.components);
         }
-        if (process.has_ended()) {
-            taken_.erase(process.pid());
-        }
     }
-    std::erase_if(watched.processes,
-                  [](const VmProcessWatch& process) { return process.has_ended(); });
 }
 
 void VmUsage::take_short_lives(std::vector<ShortLife>& lives) {
     if (lives.empty()) {
         return;
     }
-    const std::unordered_map<pid_t, Watched*> owner_of = owners();
-    std::erase_if(lives, [&owner_of](const ShortLife& life) {
+    std::unordered_map<pid_t, Watched*> owner_of = owners();
+    const auto take = [&owner_of](const ShortLife& life) {
         const auto owner = owner_of.find(life.parent);
         if (owner == owner_of.end()) {
             return false;
         }
-        add_times(owner->second->count, life.time);
-        owner->second->components[index_of(Component::helper)] += total_of(life.time);
+        Watched& watched = *owner->second;
+        add_times(watched.count, life.time);
+        watched.components[index_of(Component::helper)] += total_of(life.time);
+        owner_of.emplace(life.pid, &watched);
         return true;
-    });
+    };
+    while (std::erase_if(lives, take) > 0) { // in any order: what these started, and so on
+    }
+}
+
+// Not sooner: what they started in their last tick was to be found by them.
+void VmUsage::forget_ended() {
+    for (auto& [uuid, watched] : vms_) {
+        std::erase_if(watched.processes, [this](const VmProcessWatch& process) {
+            if (process.has_ended()) {
+                taken_.erase(process.pid());
+            }
+            return process.has_ended();
+        });
+    }
 }
 
 ConsumerUsage VmUsage::usage_of(Watched& watched) const {
@@ -273,6 +285,7 @@ void VmUsage::find() {
         }
         return is_over;
     });
+    forget_ended();
     look_at_due();
     adopt_children();
 }

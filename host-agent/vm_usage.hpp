@@ -46,7 +46,8 @@ public:
     void find();
     [[nodiscard]] const std::unordered_set<pid_t>& pids() const { return taken_; }
     void read_all();
-    // Charges what a VM's processes started and nobody saw alive, and leaves the others.
+    // Charges what a VM's processes started and nobody saw alive, and what those started in turn;
+    // leaves the others.
     void take_short_lives(std::vector<ShortLife>& lives);
     void append_to(UsageSample& sample);
     // Processes of which this is true were charged to somebody else until now.
@@ -74,6 +75,7 @@ private:
     void look_at_due();
     void search(Watched& watched);
     void adopt_children();
+    void forget_ended();
     bool watch_helper(Watched& watched, pid_t pid, std::uint64_t start_ticks, Component component);
     [[nodiscard]] std::unordered_map<pid_t, Watched*> owners();
     void read(Watched& watched);

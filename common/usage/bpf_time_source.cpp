@@ -133,7 +133,7 @@ std::vector<ShortLife> BpfTimeSource::take_short_lives() {
         // One that was alive at the tick before is charged as a whole: most of its time is of now.
         if (is_young(process) && !claimed_.contains(id) && !told_before_.contains(id) &&
             (process.ended || is_gone(process.pid))) {
-            lives.push_back({process.parent, process.comm, process.cpu_time});
+            lives.push_back({process.parent, process.comm, process.cpu_time, process.pid});
             told_.insert(id);
         }
     });

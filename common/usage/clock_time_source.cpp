@@ -96,7 +96,7 @@ std::vector<ShortLife> ClockTimeSource::take_short_lives() {
         // Where it ran is not in its record: by the whole machine's load, so to say evenly.
         SocketTimes times(topology_->sockets(),
                           process.cpu_time / static_cast<std::int64_t>(topology_->sockets()));
-        lives.push_back({process.parent, std::move(process.comm), std::move(times)});
+        lives.push_back({process.parent, std::move(process.comm), std::move(times), pid});
     }
     ended_.clear();
     return lives;

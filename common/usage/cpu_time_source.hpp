@@ -33,6 +33,7 @@ struct ShortLife {
     pid_t parent = 0;
     std::string comm; // chosen by the process: hostile
     SocketTimes time;
+    pid_t pid = 0;
 };
 
 // One that runs, and was born since the tick before or the one before that.

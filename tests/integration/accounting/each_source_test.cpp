@@ -237,6 +237,42 @@ TEST_P(EachSource, ChargesAVmForWhatItStartedAndNobodySaw) {
     EXPECT_GE(time_of("vm") - before - own, 60ms - kSlack);
 }
 
+// A script that QEMU runs when it makes a network, and the commands in it.
+TEST_P(EachSource, ChargesAVmForWhatItsShortLivesStartedInTurn) {
+    if (!times->sees_ends()) {
+        GTEST_SKIP() << "exit records cannot be had here";
+    }
+    EndingChild qemu([](SeenTimes& seen) {
+        while (seen.ns[0] == 0) {
+            ::sched_yield();
+        }
+        const pid_t script = ::fork();
+        if (script == 0) {
+            const pid_t command = ::fork();
+            if (command == 0) {
+                test::burn(seen.ns[1], 60ms);
+                ::_exit(0);
+            }
+            ::waitpid(command, nullptr, 0);
+            ::_exit(0);
+        }
+        ::waitpid(script, nullptr, 0);
+        seen.ns[2] = 1;
+        ::pause();
+    });
+    vms->update({vm_of(qemu.pid(), "vm")});
+    tick(*vms);
+    clockid_t own_clock{};
+    ASSERT_EQ(::clock_getcpuclockid(qemu.pid(), &own_clock), 0);
+    const nanoseconds before = time_of("vm") - clock_time(own_clock);
+    qemu.seen().ns[0] = 1;
+    while (qemu.seen().ns[2] == 0) {
+        ::sched_yield();
+    }
+    tick(*vms);
+    EXPECT_GE(time_of("vm") - before - clock_time(own_clock), 60ms - kSlack);
+}
+
 // A child that works while the agent looks, long after the looks for helpers that follow a start.
 TEST_P(EachSource, ChargesAVmForAChildThatIsAtWork) {
     if (times->name() != "bpf") {

@@ -149,7 +149,7 @@ TEST_F(TwoSockets, CountsABusyTimeThatCouldNotBeReadWithTheNext) {
 // Busy time is counted from its first reading, so what was used before is not in it: it would be
 // taken for a lag, and hide other work of the next tick.
 TEST_F(TwoSockets, OwesNothingBeforeTheFirstReadingOfBusyTime) {
-    take({{a, {0s, 0s}}}, std::nullopt);
+    take({{a, {30ms, 0s}}}, std::nullopt);
     take({{a, {1s, 0s}}}, SocketTimes{0s, 0s});
     EXPECT_EQ(first().other_ns, 0U);
     take({{a, {1s, 0s}}}, SocketTimes{90ms, 0s});
@@ -229,6 +229,15 @@ TEST_F(TwoSockets, MovesNoMoreThanWasBusyAndUnclaimed) {
     EXPECT_EQ(second().used_ns, (Numbers{990'000'000}));
     take({{a, {1s, 2s}}}, SocketTimes{1010ms, 2s});
     EXPECT_EQ(second().other_ns, 10'000'000U) << "40 ms were a lag";
+}
+
+TEST_F(TwoSockets, MovesNoMoreOfAConsumerThanItUsed) {
+    take({{a, {0s, 0s}}, {b, {0s, 0s}}}, SocketTimes{0s, 0s});
+    take({{a, {1s, 1s}}, {b, {1s, 1s}}}, SocketTimes{2s, 2s});
+    moved[a] = {0s, 9s}; // of 10 ms
+    take({{a, {1s, 1010ms}}, {b, {1s, 2s}}}, SocketTimes{3s, 2s});
+    EXPECT_EQ(second().used_ns, (Numbers{0, kSecond}));
+    EXPECT_EQ(first().used_ns, (Numbers{10'000'000, 0}));
 }
 
 TEST_F(TwoSockets, MovesNothingToWhereAConsumerHasNeverBeen) {

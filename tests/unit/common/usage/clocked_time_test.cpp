@@ -48,6 +48,13 @@ TEST(ClockedTime, BelievesWhatIsOverBeforeWhatSeemsToRun) {
     EXPECT_THAT(time.update({{80ms, 0ms}, {0ms, 0ms}, {1, 1}}, 90ms), ElementsAre(80ms, 10ms));
 }
 
+TEST(ClockedTime, PutsNothingTwiceWhereSomethingWasMissedAndAnotherSliceRuns) {
+    ClockedTime time({0ms, 0ms}, 0s);
+    EXPECT_THAT(time.update({{0ms, 0ms}, {0ms, 0ms}, {0, 0}}, 0ms), ElementsAre(0ms, 0ms));
+    EXPECT_THAT(time.update({{0ms, 0ms}, {0ms, 40ms}, {1, 0}}, 40ms), ElementsAre(0ms, 40ms));
+    EXPECT_THAT(time.update({{0ms, 0ms}, {0ms, 60ms}, {2, 0}}, 90ms), ElementsAre(30ms, 60ms));
+}
+
 // A process that seemed to run and did not: what was told of it cannot be taken back.
 TEST(ClockedTime, NeverGoesBackAndWaitsForTheClock) {
     ClockedTime time({500ms, 0ms}, 0s);
