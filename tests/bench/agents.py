@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
@@ -71,11 +72,18 @@ def measure(agent: Process, url: str, intervals: int) -> dict[str, object]:
     }
 
 
-def bare_calls(bin_folder: Path, work: Path, arguments: list[str | Path], intervals: int) -> dict[str, object]:
-    """What the system calls of such a tick cost by themselves, here and now. See bare_calls.cpp."""
-    with Process([bin_folder / "wattvisor-bench-bare-calls", *arguments], work / "bare-calls.log") as program:
+def beside_bare_calls(agent: Process, bin_folder: Path, work: Path, arguments: list[str | Path],
+                      intervals: int) -> dict[str, object]:
+    """What the system calls of such a tick cost by themselves, and the agent in the same seconds. See bare_calls.cpp.
+
+    Together, since what a call costs differs by half from one minute to the next on a machine that others use too.
+    """
+    with (Process([bin_folder / "wattvisor-bench-bare-calls", *arguments], work / "bare-calls.log") as program,
+          ThreadPoolExecutor() as pool):
         settle(3)
-        return asdict(cost.tick_cost(program.pid, INTERVAL, intervals))
+        costs = [pool.submit(cost.tick_cost, pid, INTERVAL, intervals) for pid in (program.pid, agent.pid)]
+        bare, ours = (asdict(each.result()) for each in costs)
+    return {"bare_calls": bare, "tick_beside": ours}
 
 
 def measure_host(bin_folder: Path, work: Path, hypervisor: Hypervisor, pid_files: Path, intervals: int) -> dict[str, object]:
@@ -84,16 +92,16 @@ def measure_host(bin_folder: Path, work: Path, hypervisor: Hypervisor, pid_files
         snapshots = hypervisor.snapshots()
         agent.wait_ready(lambda: all(path.exists() for path in snapshots), 60, "all shares")
         to_first_tree = time.monotonic() - began
-        result = {"first_tree_ms": to_first_tree * 1e3, **measure(agent, url, intervals)}
-    arguments = ["host", work / "powercap", pid_files, hypervisor.run_dir / "shares"]
-    return {**result, "bare_calls": bare_calls(bin_folder, work, arguments, intervals)}
+        arguments = ["host", work / "powercap", pid_files, hypervisor.run_dir / "shares"]
+        return {"first_tree_ms": to_first_tree * 1e3, **measure(agent, url, intervals),
+                **beside_bare_calls(agent, bin_folder, work, arguments, intervals)}
 
 
 def measure_guest(bin_folder: Path, work: Path, intervals: int) -> dict[str, object]:
     with guest_agent(bin_folder, work) as (agent, url):
         agent.wait_ready(lambda: _answers(url), 60, "the first page")
-        result = measure(agent, url, intervals)
-    return {**result, "bare_calls": bare_calls(bin_folder, work, ["guest", work / "powercap"], intervals)}
+        return {**measure(agent, url, intervals),
+                **beside_bare_calls(agent, bin_folder, work, ["guest", work / "powercap"], intervals)}
 
 
 def _answers(url: str) -> bool:
