@@ -100,15 +100,14 @@ void VmUsage::take_news(Watched& watched, const Vm& vm) {
         return;
     }
     watched.vm = vm;
+    watched.looks = 0;
     if (is_another_start || !has_qemu) {
         for (VmProcessWatch& process : watched.processes) {
             process.retire();
         }
         watch_qemu(watched);
-        watched.looks = 0;
     } else {
         watched.consumer = make_consumer(vm, roots_.proc, true);
-        watched.looks = 0;
     }
 }
 
@@ -199,7 +198,10 @@ std::unordered_map<pid_t, VmUsage::Watched*> VmUsage::owners() {
 // of a VM whose work is done by children of 20 ms, 4 % in ticks of 100 ms.
 void VmUsage::adopt_children() {
     const std::vector<YoungProcess> young = times_.young_processes();
-    if (young.empty()) {
+    const auto is_of_a_vm = [this](const YoungProcess& process) {
+        return taken_.contains(process.parent);
+    };
+    if (std::none_of(young.begin(), young.end(), is_of_a_vm)) {
         return;
     }
     std::unordered_map<pid_t, Watched*> owner_of = owners();
@@ -220,6 +222,9 @@ void VmUsage::read(Watched& watched) {
         add_times(watched.moved, process.moved());
         if (is_looked_at || process.has_ended()) {
             process.look(roots_.proc, *times_.topology(), watched.components);
+        }
+        if (process.has_ended()) {
+            taken_.erase(process.pid()); // now: until the next tick it may be another QEMU's
         }
     }
 }
@@ -247,12 +252,8 @@ void VmUsage::take_short_lives(std::vector<ShortLife>& lives) {
 // Not sooner: what they started in their last tick was to be found by them.
 void VmUsage::forget_ended() {
     for (auto& [uuid, watched] : vms_) {
-        std::erase_if(watched.processes, [this](const VmProcessWatch& process) {
-            if (process.has_ended()) {
-                taken_.erase(process.pid());
-            }
-            return process.has_ended();
-        });
+        std::erase_if(watched.processes,
+                      [](const VmProcessWatch& process) { return process.has_ended(); });
     }
 }
 

@@ -105,21 +105,16 @@ bool BpfTimeSource::is_young(const BpfProcessTime& process) const {
 }
 
 std::vector<YoungProcess> BpfTimeSource::young_processes() {
-    std::vector<std::pair<std::uint64_t, YoungProcess>> found;
+    std::vector<YoungProcess> young;
     if (is_read_) {
-        program_->for_each([this, &found](const BpfProcessTime& process) {
+        program_->for_each([this, &young](const BpfProcessTime& process) {
             if (is_young(process) && !process.ended) {
-                found.push_back(
-                    {process.start_ns, {process.pid, process.start_ticks, process.parent}});
+                young.push_back(
+                    {process.pid, process.start_ticks, process.start_ns, process.parent});
             }
         });
     }
-    std::ranges::sort(found, {}, &std::pair<std::uint64_t, YoungProcess>::first);
-    std::vector<YoungProcess> young;
-    young.reserve(found.size());
-    for (const auto& [born, process] : found) {
-        young.push_back(process);
-    }
+    std::ranges::sort(young, {}, &YoungProcess::start_ns);
     return young;
 }
 

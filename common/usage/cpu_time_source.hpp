@@ -40,6 +40,7 @@ struct ShortLife {
 struct YoungProcess {
     pid_t pid = 0;
     std::uint64_t start_ticks = 0; // field 22 of /proc/PID/stat
+    std::uint64_t start_ns = 0;    // the same, finer
     pid_t parent = 0;              // when it first ran
 };
 

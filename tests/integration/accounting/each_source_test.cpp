@@ -17,6 +17,7 @@
 #include <chrono>
 #include <memory>
 #include <sched.h>
+#include <stdexcept>
 #include <string>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -80,6 +81,45 @@ const ConsumerAccount* find(const Snapshot& snapshot, const std::string& key) {
     }
     return nullptr;
 }
+
+// On a word of the test's it starts a child, which lives such a life and ends; then it waits on.
+class ParentOf {
+public:
+    explicit ParentOf(EndingChild::Life life)
+        : qemu_([life = std::move(life)](SeenTimes& seen) {
+              await(seen.ns[kBegun]);
+              const pid_t child = ::fork();
+              if (child == 0) {
+                  life(seen);
+                  ::_exit(0);
+              }
+              ::waitpid(child, nullptr, 0);
+              seen.ns[kEnded] = 1;
+              ::pause();
+          }) {
+        if (::clock_getcpuclockid(qemu_.pid(), &clock_) != 0) {
+            throw std::runtime_error("no clock");
+        }
+    }
+
+    [[nodiscard]] pid_t pid() const { return qemu_.pid(); }
+    [[nodiscard]] SeenTimes& seen() { return qemu_.seen(); }
+    [[nodiscard]] nanoseconds own_time() const { return clock_time(clock_); } // not the child's
+    void begin() { seen().ns[kBegun] = 1; }
+    void await_end() { await(seen().ns[kEnded]); }
+    static void await(const std::atomic<std::int64_t>& word) {
+        while (word == 0) {
+            ::sched_yield();
+        }
+    }
+
+private:
+    static constexpr std::size_t kBegun = 14; // the others are the child's
+    static constexpr std::size_t kEnded = 15;
+
+    EndingChild qemu_;
+    clockid_t clock_{};
+};
 
 class EachSource : public testing::TestWithParam<CpuTimeChoice> {
 protected:
@@ -208,31 +248,13 @@ TEST_P(EachSource, ChargesAVmForWhatItStartedAndNobodySaw) {
     if (!times->sees_ends()) {
         GTEST_SKIP() << "exit records cannot be had here";
     }
-    // On a word of the test's it starts a child, which works and ends; then it waits on.
-    EndingChild qemu([](SeenTimes& seen) {
-        while (seen.ns[0] == 0) {
-            ::sched_yield();
-        }
-        const pid_t child = ::fork();
-        if (child == 0) {
-            test::burn(seen.ns[1], 60ms);
-            ::_exit(0);
-        }
-        ::waitpid(child, nullptr, 0);
-        seen.ns[2] = 1;
-        ::pause();
-    });
+    ParentOf qemu([](SeenTimes& seen) { test::burn(seen.ns[0], 60ms); });
     vms->update({vm_of(qemu.pid(), "vm")});
     tick(*vms);
-    const nanoseconds before = time_of("vm");
-    clockid_t clock{};
-    ASSERT_EQ(::clock_getcpuclockid(qemu.pid(), &clock), 0);
-    const nanoseconds own_before = clock_time(clock);
-    qemu.seen().ns[0] = 1;
-    while (qemu.seen().ns[2] == 0) {
-        ::sched_yield();
-    }
-    const nanoseconds own = clock_time(clock) - own_before;
+    const nanoseconds before = time_of("vm") - qemu.own_time();
+    qemu.begin();
+    qemu.await_end();
+    const nanoseconds own = qemu.own_time();
     tick(*vms);
     EXPECT_GE(time_of("vm") - before - own, 60ms - kSlack);
 }
@@ -242,35 +264,21 @@ TEST_P(EachSource, ChargesAVmForWhatItsShortLivesStartedInTurn) {
     if (!times->sees_ends()) {
         GTEST_SKIP() << "exit records cannot be had here";
     }
-    EndingChild qemu([](SeenTimes& seen) {
-        while (seen.ns[0] == 0) {
-            ::sched_yield();
-        }
-        const pid_t script = ::fork();
-        if (script == 0) {
-            const pid_t command = ::fork();
-            if (command == 0) {
-                test::burn(seen.ns[1], 60ms);
-                ::_exit(0);
-            }
-            ::waitpid(command, nullptr, 0);
+    ParentOf qemu([](SeenTimes& seen) {
+        const pid_t command = ::fork();
+        if (command == 0) {
+            test::burn(seen.ns[0], 60ms);
             ::_exit(0);
         }
-        ::waitpid(script, nullptr, 0);
-        seen.ns[2] = 1;
-        ::pause();
+        ::waitpid(command, nullptr, 0);
     });
     vms->update({vm_of(qemu.pid(), "vm")});
     tick(*vms);
-    clockid_t own_clock{};
-    ASSERT_EQ(::clock_getcpuclockid(qemu.pid(), &own_clock), 0);
-    const nanoseconds before = time_of("vm") - clock_time(own_clock);
-    qemu.seen().ns[0] = 1;
-    while (qemu.seen().ns[2] == 0) {
-        ::sched_yield();
-    }
+    const nanoseconds before = time_of("vm") - qemu.own_time();
+    qemu.begin();
+    qemu.await_end();
     tick(*vms);
-    EXPECT_GE(time_of("vm") - before - clock_time(own_clock), 60ms - kSlack);
+    EXPECT_GE(time_of("vm") - before - qemu.own_time(), 60ms - kSlack);
 }
 
 // A child that works while the agent looks, long after the looks for helpers that follow a start.
@@ -279,43 +287,25 @@ TEST_P(EachSource, ChargesAVmForAChildThatIsAtWork) {
         EXPECT_TRUE(times->young_processes().empty()) << "clocks know of none";
         return;
     }
-    EndingChild qemu([](SeenTimes& seen) {
-        while (seen.ns[0] == 0) {
-            ::sched_yield();
-        }
-        const pid_t child = ::fork();
-        if (child == 0) {
-            test::burn(seen.ns[1], 60ms);
-            seen.ns[2] = static_cast<std::uint64_t>(::getpid());
-            while (seen.ns[3] == 0) {
-                ::sched_yield();
-            }
-            ::_exit(0);
-        }
-        ::waitpid(child, nullptr, 0);
-        seen.ns[4] = 1;
-        ::pause();
+    ParentOf qemu([](SeenTimes& seen) {
+        test::burn(seen.ns[0], 60ms);
+        seen.ns[1] = 1;
+        ParentOf::await(seen.ns[2]);
     });
     vms->update({vm_of(qemu.pid(), "vm")});
     for (int i = 0; i < 10; ++i) {
         tick(*vms);
     }
-    clockid_t own_clock{};
-    ASSERT_EQ(::clock_getcpuclockid(qemu.pid(), &own_clock), 0);
-    const nanoseconds before = time_of("vm") - clock_time(own_clock);
-    qemu.seen().ns[0] = 1;
-    while (qemu.seen().ns[2] == 0) {
-        ::sched_yield();
-    }
+    const nanoseconds before = time_of("vm") - qemu.own_time();
+    qemu.begin();
+    ParentOf::await(qemu.seen().ns[1]);
     tick(*vms);
-    EXPECT_GE(time_of("vm") - before - clock_time(own_clock), 60ms - kSlack);
-    qemu.seen().ns[3] = 1;
-    while (qemu.seen().ns[4] == 0) {
-        ::sched_yield();
-    }
+    EXPECT_GE(time_of("vm") - before - qemu.own_time(), 60ms - kSlack);
+    qemu.seen().ns[2] = 1;
+    qemu.await_end();
     tick(*vms);
     tick(*vms); // by now its end is known, and it must not be charged as a short life once more
-    EXPECT_LE(time_of("vm") - before - clock_time(own_clock), 60ms + 2 * kSlack);
+    EXPECT_LE(time_of("vm") - before - qemu.own_time(), 60ms + 2 * kSlack);
 }
 
 // The kernel writes down what a thread ran when it leaves the CPU. A vCPU that never does would be
