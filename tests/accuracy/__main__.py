@@ -3,7 +3,7 @@
 
     ./test.sh accuracy [--seconds 60] [--without live|guests]... [--json FILE] [--update-docs]
 
-Simulated loads take seconds; live ones two runs of --seconds each, and one more for real guests: a quarter of an hour. Live
+Simulated loads take seconds; live ones three runs of --seconds each, and one more for real guests: half an hour. Live
 processes and guests need root. Exit status 1 where a row does not keep within its bound.
 """
 

@@ -3,7 +3,7 @@
 
     ./test.sh bench [--quick] [--peer NAME=PATH]... [--json FILE] [--update-docs]
 
-Needs root. About 15 minutes; --quick takes 6. Nothing is asserted but what `./test.sh instructions` does.
+Needs root. About 20 minutes; --quick takes 8. Nothing is asserted but what `./test.sh instructions` does.
 """
 
 from __future__ import annotations
